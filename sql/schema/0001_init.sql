@@ -164,7 +164,7 @@ CREATE TABLE rg.attempt (
 	final             boolean NOT NULL,      -- no further attempt was planned when it ended
 	exit_code         integer,               -- 128+n for signal n; NULL when the script never ended by itself
 	message           text,
-	token             bigint,                -- NULL when it never had a lease
+	token             bigint,                -- of the lease, if its worker told the end itself; else NULL
 	worker_id         bigint,
 	batch_id          bigint,
 	started_at        timestamptz,           -- NULL when it never started
@@ -179,6 +179,26 @@ CREATE TABLE rg.attempt (
 );
 CREATE INDEX attempt_batch_feed ON rg.attempt (batch_id, xid, job_id) WHERE batch_id IS NOT NULL AND final;
 CREATE INDEX attempt_unsuccessful ON rg.attempt (job_id) WHERE final AND outcome <> 1;
+CREATE INDEX attempt_finished ON rg.attempt USING brin (finished_at) WITH (autosummarize = on);
+
+-- What rg.attempts_end is told of each attempt that ends.
+CREATE TYPE rg.ended AS (
+	job_id            bigint,
+	attempt           integer,
+	token             bigint,
+	worker_id         bigint,
+	batch_id          bigint,
+	gate_id           bigint,                -- NULL also when it held no place of the gate
+	outcome           smallint,
+	exit_code         integer,
+	message           text,
+	started_at        timestamptz,
+	cpu_us            bigint,
+	memory_peak_bytes bigint,
+	stdout_bytes      bigint,
+	stderr_bytes      bigint,
+	unenforced        text[]
+);
 
 CREATE TABLE rg.artifact (
 	job_id     bigint NOT NULL,
@@ -234,3 +254,20 @@ CREATE TABLE rg.worker (
 	ended_at        timestamptz,
 	reason          text
 ) WITH (fillfactor = 50);
+
+-- The steps that a worker's state may take: worker_state_may_become() of src/core/job.h.
+CREATE FUNCTION rg.worker_state_guard() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
+			(1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (2, 3), (2, 4), (2, 5), (3, 4), (3, 5)) THEN
+		RAISE EXCEPTION 'a worker cannot go from state % to state %', OLD.state, NEW.state
+			USING ERRCODE = 'RG409';
+	END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER worker_state_guard BEFORE UPDATE OF state ON rg.worker
+	FOR EACH ROW EXECUTE FUNCTION rg.worker_state_guard();

@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 
 struct buf {
-	char *data;       /* never NULL; "" while empty */
-	size_t bytes;     /* without the terminating NUL */
+	char *data;   /* never NULL; "" while empty */
+	size_t bytes; /* without the terminating NUL */
 	size_t capacity;
 	size_t bytes_max;
 	bool overflowed;

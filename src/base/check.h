@@ -6,10 +6,10 @@
 __attribute__((noreturn, cold)) void check_failed(const char *condition, const char *file, int line,
 						  const char *function);
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (__builtin_expect(!(condition), 0))                                             \
-			check_failed(#condition, __FILE__, __LINE__, __func__);                    \
+#define CHECK(condition)                                                        \
+	do {                                                                    \
+		if (__builtin_expect(!(condition), 0))                          \
+			check_failed(#condition, __FILE__, __LINE__, __func__); \
 	} while (0)
 
 /* For the end of a switch that covers every value of an enum. */

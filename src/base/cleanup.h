@@ -6,28 +6,28 @@
 #include <stdio.h>
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
-#define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_FORMAT(format_index, first_argument)                                                \
+#define MUST_CHECK	  __attribute__((warn_unused_result))
+#define PRINTF_FORMAT(format_index, first_argument) \
 	__attribute__((format(printf, format_index, first_argument)))
 
-#define TAKE_PTR(pointer)                                                                          \
-	__extension__({                                                                            \
-		__typeof__(pointer) taken_ = (pointer);                                            \
-		(pointer) = NULL;                                                                  \
-		taken_;                                                                            \
+#define TAKE_PTR(pointer)                               \
+	__extension__({                                 \
+		__typeof__(pointer) taken_ = (pointer); \
+		(pointer) = NULL;                       \
+		taken_;                                 \
 	})
-#define TAKE_FD(descriptor)                                                                        \
-	__extension__({                                                                            \
-		int taken_ = (descriptor);                                                         \
-		(descriptor) = -1;                                                                 \
-		taken_;                                                                            \
+#define TAKE_FD(descriptor)                \
+	__extension__({                    \
+		int taken_ = (descriptor); \
+		(descriptor) = -1;         \
+		taken_;                    \
 	})
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 void cleanup_free(void *pointer_to_pointer);
-void cleanup_fd(const int *fd);        /* close, errno kept */
-void cleanup_file(FILE **file);        /* fclose */
+void cleanup_fd(const int *fd);		/* close, errno kept */
+void cleanup_file(FILE **file);		/* fclose */
 void cleanup_dir(void *pointer_to_dir); /* closedir on a DIR ** */
 
 /* Allocation that cannot fail: out of memory aborts (the supervisor restarts us, leases expire).

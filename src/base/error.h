@@ -14,19 +14,19 @@
 
 enum error_code {
 	ERR_NONE = 0,
-#define X(name, http, exit_code, retryable) ERR_##name,
+#define X(name, text, http, exit_code, retryable) ERR_##name,
 #include "base/errors.def"
 #undef X
 	ERR_MAX
 };
 
 #define ERROR_MESSAGE_BYTES 512
-#define ERROR_HINT_BYTES 256
-#define ERROR_FIELD_BYTES 96
+#define ERROR_HINT_BYTES    256
+#define ERROR_FIELD_BYTES   96
 
 struct error {
 	enum error_code code;
-	int errnum;       /* errno behind it, or 0 */
+	int errnum;	  /* errno behind it, or 0 */
 	char sqlstate[6]; /* SQLSTATE behind it, or "" */
 	char field[ERROR_FIELD_BYTES];
 	char msg[ERROR_MESSAGE_BYTES];

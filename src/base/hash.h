@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHA256_BYTES 32
+#define SHA256_BYTES	 32
 #define SHA256_HEX_BYTES 65 /* with NUL */
 
 struct sha256; /* a running digest */

@@ -12,24 +12,25 @@
 struct http_client;
 
 struct http_client_options {
-	const char *base_url;      /* "http://127.0.0.1:8000"; borrowed for the call */
+	const char *base_url;	   /* "http://127.0.0.1:8000"; borrowed for the call */
 	const char *authorization; /* value of the Authorization header, or NULL; copied */
 	const char *user_agent;
-	const char *ca_file;       /* NULL: the system's */
+	const char *ca_file; /* NULL: the system's */
 	uint64_t connect_timeout_ms;
 	const volatile int *interrupted; /* checked while waiting; non-zero ends with ERR_TIMEOUT */
 };
 
 struct http_request {
-	const char *method; /* "GET", "POST", "PUT", "DELETE" */
-	const char *path;   /* with query, already encoded */
+	const char *method;	    /* "GET", "POST", "PUT", "DELETE" */
+	const char *path;	    /* with query, already encoded */
 	const char *const *headers; /* NULL-terminated "Name: value", or NULL */
-	const void *body;   /* or NULL */
+	const void *body;	    /* or NULL */
 	size_t body_bytes;
-	int body_fd;        /* -1, or read body_bytes from here instead (offset 0) */
+	int body_fd;	     /* -1, or read body_bytes from here instead (offset 0) */
 	uint64_t timeout_ms; /* 0: none (streams) */
-	/* Called with each piece of a 2xx body; return false to end the transfer. NULL: collect into
-	 * response->body (at most body_bytes_max). */
+	uint64_t idle_timeout_ms; /* ends it when not a byte moved for so long; 0: never */
+	/* Called with each piece of a 2xx body; return false to end the transfer. NULL: collect
+	 * into response->body (at most body_bytes_max). */
 	bool (*on_data)(void *context, const char *data, size_t bytes);
 	void *context;
 	size_t body_bytes_max;
@@ -44,8 +45,8 @@ struct http_response {
 	uint64_t retry_after_s;
 };
 
-MUST_CHECK int http_client_new(const struct http_client_options *options,
-			       struct http_client **ret, struct error *err);
+MUST_CHECK int http_client_new(const struct http_client_options *options, struct http_client **ret,
+			       struct error *err);
 void http_client_free(struct http_client *client);
 void cleanup_http_client(struct http_client **client);
 

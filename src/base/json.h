@@ -44,8 +44,8 @@ void json_reader_init(struct json_reader *reader, const json_t *object, const ch
 		      struct error *err);
 void json_require(struct json_reader *reader, const char *name);
 /* Borrowed text, within [bytes_min, bytes_max], without NUL inside. */
-void json_read_str(struct json_reader *reader, const char *name, size_t bytes_min,
-		   size_t bytes_max, const char **ret);
+void json_read_str(struct json_reader *reader, const char *name, size_t bytes_min, size_t bytes_max,
+		   const char **ret);
 void json_read_u64(struct json_reader *reader, const char *name, uint64_t min, uint64_t max,
 		   uint64_t *ret);
 void json_read_bool(struct json_reader *reader, const char *name, bool *ret);

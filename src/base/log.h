@@ -24,7 +24,7 @@ struct log_field {
 #define F_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_INT, .number = (int64_t)(v)})
 /* Prints only the length. */
 #define F_SECRET(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_SECRET, .str = (v)})
-#define F_ERROR(e) F_STR("error", (e)->msg), F_STR("code", error_code_name((e)->code))
+#define F_ERROR(e)     F_STR("error", (e)->msg), F_STR("code", error_code_name((e)->code))
 
 /* Name of the program in every line, and the least level written. Not thread-safe; call first. */
 void log_init(const char *program, enum log_level least);
@@ -34,12 +34,16 @@ MUST_CHECK int log_level_parse(const char *text, enum log_level *ret, struct err
 /* Fields added to every line of the calling thread (request id, job id); copied. */
 void log_context_set(const char *key, const char *value); /* NULL value removes it; at most 4 */
 
-void log_emit(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+void log_emit(enum log_level level, const char *event, const struct log_field *fields,
+	      size_t count);
 
-#define LOG_AT_(level, event, ...)                                                                 \
-	log_emit((level), (event), (const struct log_field[]){__VA_ARGS__},                        \
-		 sizeof((struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
-#define log_debug(event, ...) LOG_AT_(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
-#define log_info(event, ...) LOG_AT_(LOG_LEVEL_INFO, event, __VA_ARGS__)
-#define log_warning(event, ...) LOG_AT_(LOG_LEVEL_WARNING, event, __VA_ARGS__)
-#define log_error(event, ...) LOG_AT_(LOG_LEVEL_ERROR, event, __VA_ARGS__)
+/* log_info("job.claimed", F_STR("job", id), F_INT("attempt", n)); without fields works too: the
+ * empty last field is what makes the list never empty, and is not counted. */
+#define LOG_AT_(level, event, ...)                                          \
+	log_emit((level), (event), (const struct log_field[]){__VA_ARGS__}, \
+		 sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field) - 1)
+#define LOG_FIELDS_END_	 ((struct log_field){.key = NULL})
+#define log_debug(...)	 LOG_AT_(LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_FIELDS_END_)
+#define log_info(...)	 LOG_AT_(LOG_LEVEL_INFO, __VA_ARGS__, LOG_FIELDS_END_)
+#define log_warning(...) LOG_AT_(LOG_LEVEL_WARNING, __VA_ARGS__, LOG_FIELDS_END_)
+#define log_error(...)	 LOG_AT_(LOG_LEVEL_ERROR, __VA_ARGS__, LOG_FIELDS_END_)

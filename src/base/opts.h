@@ -32,37 +32,45 @@ void opt_list_release(struct opt_list *list);
 /* Each constructor checks the type of its target at compile time. */
 struct opt {
 	enum opt_kind kind;
-	char short_name;        /* 0: none */
+	char short_name; /* 0: none */
 	const char *long_name;
-	const char *argument;   /* "FILE"; NULL for flags */
-	const char *help;       /* one sentence, no full stop */
-	const char *completion; /* NULL, or "file", "directory", "runtime", "job", "batch", or words */
-	uint64_t min, max;      /* OPT_U64 */
+	const char *argument; /* "FILE"; NULL for flags */
+	const char *help;     /* one sentence, no full stop */
+	const char
+		*completion; /* NULL, or "file", "directory", "runtime", "job", "batch", or words */
+	uint64_t min, max;   /* OPT_U64 */
 	void *target;
 };
 
 #define OPT_TARGET_(type, pointer) (1 ? (pointer) : (type *)NULL)
-#define OPT_FLAG(s, l, t, h)                                                                       \
-	{.kind = OPT_FLAG, .short_name = (s), .long_name = (l), .help = (h), .target = OPT_TARGET_(bool, t)}
-#define OPT_VALUE_(k, type, s, l, a, t, h, c)                                                      \
-	{.kind = (k), .short_name = (s), .long_name = (l), .argument = (a), .help = (h),           \
-	 .completion = (c), .target = OPT_TARGET_(type, t)}
-#define OPT_STR(s, l, a, t, h, c) OPT_VALUE_(OPT_STR, const char *, s, l, a, t, h, c)
-#define OPT_LIST(s, l, a, t, h, c) OPT_VALUE_(OPT_LIST, struct opt_list, s, l, a, t, h, c)
-#define OPT_BYTES(s, l, a, t, h) OPT_VALUE_(OPT_BYTES, uint64_t, s, l, a, t, h, NULL)
+#define OPT_FLAG(s, l, t, h)                                                        \
+	{                                                                           \
+		.kind = OPT_FLAG, .short_name = (s), .long_name = (l), .help = (h), \
+		.target = OPT_TARGET_(bool, t)                                      \
+	}
+#define OPT_VALUE_(k, type, s, l, a, t, h, c)                                                   \
+	{                                                                                       \
+		.kind = (k), .short_name = (s), .long_name = (l), .argument = (a), .help = (h), \
+		.completion = (c), .target = OPT_TARGET_(type, t)                               \
+	}
+#define OPT_STR(s, l, a, t, h, c)   OPT_VALUE_(OPT_STR, const char *, s, l, a, t, h, c)
+#define OPT_LIST(s, l, a, t, h, c)  OPT_VALUE_(OPT_LIST, struct opt_list, s, l, a, t, h, c)
+#define OPT_BYTES(s, l, a, t, h)    OPT_VALUE_(OPT_BYTES, uint64_t, s, l, a, t, h, NULL)
 #define OPT_DURATION(s, l, a, t, h) OPT_VALUE_(OPT_DURATION, uint64_t, s, l, a, t, h, NULL)
-#define OPT_MILLIS(s, l, a, t, h) OPT_VALUE_(OPT_MILLIS, uint64_t, s, l, a, t, h, NULL)
-#define OPT_U64(s, l, a, t, low, high, h)                                                          \
-	{.kind = OPT_U64, .short_name = (s), .long_name = (l), .argument = (a), .help = (h),       \
-	 .min = (low), .max = (high), .target = OPT_TARGET_(uint64_t, t)}
+#define OPT_MILLIS(s, l, a, t, h)   OPT_VALUE_(OPT_MILLIS, uint64_t, s, l, a, t, h, NULL)
+#define OPT_U64(s, l, a, t, low, high, h)                                                    \
+	{                                                                                    \
+		.kind = OPT_U64, .short_name = (s), .long_name = (l), .argument = (a),       \
+		.help = (h), .min = (low), .max = (high), .target = OPT_TARGET_(uint64_t, t) \
+	}
 
 /* What a verb takes and says about itself. */
 struct opt_command {
-	const char *name;        /* "run", "batch list" */
-	const char *synopsis;    /* "[options] SCRIPT [ARGS...]" */
-	const char *summary;     /* one line, for the list of verbs */
+	const char *name;	 /* "run", "batch list" */
+	const char *synopsis;	 /* "[options] SCRIPT [ARGS...]" */
+	const char *summary;	 /* one line, for the list of verbs */
 	const char *description; /* paragraphs for -h and the man page; may be NULL */
-	const char *examples;    /* lines for -h and the man page; may be NULL */
+	const char *examples;	 /* lines for -h and the man page; may be NULL */
 	const struct opt *options;
 	size_t option_count;
 	bool stop_at_positional;

@@ -8,17 +8,17 @@
 #include "base/error.h"
 
 struct spawn_options {
-	const char *const *argv;   /* NULL-terminated; argv[0] is looked up in PATH if without '/' */
-	const char *const *envp;   /* NULL-terminated, or NULL: the parent's */
-	const char *directory;     /* NULL: the parent's */
-	int stdin_fd;              /* -1: /dev/null; ownership stays with the caller */
-	int stdout_fd;             /* -1: the parent's */
-	int stderr_fd;             /* -1: the parent's */
-	uid_t uid;                 /* 0: unchanged; else setgroups/setgid/setuid before exec */
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH if without '/' */
+	const char *const *envp; /* NULL-terminated, or NULL: the parent's */
+	const char *directory;	 /* NULL: the parent's */
+	int stdin_fd;		 /* -1: /dev/null; ownership stays with the caller */
+	int stdout_fd;		 /* -1: the parent's */
+	int stderr_fd;		 /* -1: the parent's */
+	uid_t uid;		 /* 0: unchanged; else setgroups/setgid/setuid before exec */
 	gid_t gid;
-	bool new_group;            /* setpgid(0, 0) */
-	int death_signal;          /* 0, or sent to the child when the parent dies */
-	mode_t umask;              /* 0: unchanged */
+	bool new_group;	  /* setpgid(0, 0) */
+	int death_signal; /* 0, or sent to the child when the parent dies */
+	mode_t umask;	  /* 0: unchanged */
 };
 
 /* Starts it. A failure to exec is reported here, not as an exit code. */

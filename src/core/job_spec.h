@@ -77,13 +77,18 @@ struct job_spec {
 };
 
 /* Reads and checks every member. `path` prefixes field names in errors ("" or "jobs[3]"). Defaults
- * are filled in. All keys of maps are checked: env names are [A-Za-z_][A-Za-z0-9_]*, not starting with
- * "RGRID_"; label keys and values are non-empty printable text. The script's own path must not be in
- * `files`, no file may lie below another file. */
+ * are filled in. All keys of maps are checked: env names are [A-Za-z_][A-Za-z0-9_]*, not starting
+ * with "RGRID_"; label keys and values are non-empty printable text, keys without '='. No two of
+ * script, files and directories may have the same path, and none may lie below a file.
+ * ERR_INVALID, with the field at fault. The result holds a reference to `json`; the caller must not
+ * change it any more. */
 MUST_CHECK int job_spec_read(const json_t *json, const char *path, struct job_spec *ret,
 			     struct error *err);
 void job_spec_release(struct job_spec *spec);
 #define cleanup_job_spec job_spec_release
+
+/* The member "labels" of any object, under the rules for a job's. */
+void job_labels_read(struct json_reader *reader, const json_t **ret);
 
 /* Calls `visit` for each blob that the job needs (script, stdin, files), with the JSON path of the
  * field. Stops at the first non-zero return and returns it. */

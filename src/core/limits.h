@@ -47,6 +47,13 @@
 #define LIMIT_BLOB_BYTES (16 * GIB)
 #define LIMIT_BLOB_CHECK_COUNT 10000
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 255
+#define LIMIT_BODY_VALUES 2000000    /* JSON values of one body, roughly: what they cost in memory */
+#define LIMIT_URL_BYTES (8 * KIB)    /* path and query */
+#define LIMIT_QUERY_PARAMS 32
+#define LIMIT_TAIL_LINES 1000000     /* of a log */
+#define LIMIT_CONNECTIONS 2048       /* to the API, all clients together */
+#define LIMIT_FOLLOWERS 512          /* event streams */
+#define LIMIT_SUBMISSIONS 4096       /* single jobs on their way into the database */
 
 /* What comes out of a job */
 #define LIMIT_ARTIFACTS_COUNT 10000

@@ -24,6 +24,8 @@ struct pg_statement {
 };
 
 MUST_CHECK int pg_open(const char *conninfo, struct pg **ret, struct error *err);
+/* As pg_open, but connects only when first used. */
+struct pg *pg_new(const char *conninfo);
 void pg_free(struct pg *pg);
 void cleanup_pg(struct pg **pg);
 
@@ -58,6 +60,12 @@ MUST_CHECK int pg_run(struct pg *pg, const struct pg_statement *statement,
 MUST_CHECK int pg_do(struct pg *pg, const struct pg_statement *statement,
 		     const struct pg_params *params, int64_t *ret_rows, struct error *err);
 void cleanup_pgresult(PGresult **result);
+
+/* A transaction over several calls. After a failed call, or instead of committing, pg_rollback: it
+ * cannot fail (a connection that does not answer is dropped, which rolls back as well). */
+MUST_CHECK int pg_begin(struct pg *pg, struct error *err);
+MUST_CHECK int pg_commit(struct pg *pg, struct error *err);
+void pg_rollback(struct pg *pg);
 
 /* Reads of a result; NULL gives 0, "" or false. Malformed numbers CHECK: they are ours. */
 int64_t pg_get_i64(const PGresult *result, int row, int column);

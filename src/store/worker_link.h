@@ -3,9 +3,10 @@
  * order; those issued in one turn of the loop share one round trip and one commit (one implicit
  * transaction up to the next sync). Parameters and results are binary.
  *
- * A connection that is lost fails all calls in flight with ERR_UNAVAILABLE (their effect is unknown:
- * all calls are idempotent by token, so the worker sends them again), then reconnects by itself with
- * jittered backoff and calls on_up. Wake-ups (LISTEN rg_wake, rg_kill) arrive as on_wake, on_kill. */
+ * A connection that is lost fails all calls in flight with ERR_UNAVAILABLE (their effect is
+ * unknown: all calls are idempotent by token, so the worker sends them again), then reconnects by
+ * itself with jittered backoff and calls on_up. Wake-ups (LISTEN rg_wake, rg_kill) arrive as
+ * on_wake, on_kill. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,24 +27,24 @@ struct lease_id {
 
 struct worker_claim {
 	struct lease_id lease;
-	int64_t batch_id;     /* 0: none */
+	int64_t batch_id; /* 0: none */
 	int32_t batch_index;
-	const char *spec;     /* JSON, borrowed for the callback */
+	const char *spec; /* JSON, borrowed for the callback */
 	size_t spec_bytes;
 };
 
 struct worker_completion {
 	struct lease_id lease;
 	enum outcome outcome;
-	int exit_code;           /* -1: none */
-	const char *message;     /* or NULL */
+	int exit_code;	     /* -1: none */
+	const char *message; /* or NULL */
 	bool started;
-	uint64_t run_us;         /* wall time from start to end, on this machine's clock */
+	uint64_t run_us; /* wall time from start to end, on this machine's clock */
 	uint64_t cpu_us;
 	uint64_t memory_peak_bytes;
 	uint64_t stdout_bytes;
 	uint64_t stderr_bytes;
-	const char *unenforced;  /* names joined by ',' ("memory,pids"), or "" */
+	const char *unenforced; /* names joined by ',' ("memory,pids"), or "" */
 };
 
 enum worker_verdict {
@@ -83,10 +84,11 @@ struct worker_artifact {
  * incarnation has joined): it kills all jobs, then joins anew. */
 typedef void (*worker_joined_fn)(void *context, int64_t worker_id, int32_t incarnation,
 				 const struct error *err);
-typedef void (*worker_stepped_fn)(void *context, const enum worker_verdict *verdicts, size_t verdict_count,
-				  const struct worker_claim *claims, size_t claim_count,
+typedef void (*worker_stepped_fn)(void *context, const enum worker_verdict *verdicts,
+				  size_t verdict_count, const struct worker_claim *claims,
+				  size_t claim_count, const struct error *err);
+typedef void (*worker_verdict_fn)(void *context, enum worker_verdict verdict,
 				  const struct error *err);
-typedef void (*worker_verdict_fn)(void *context, enum worker_verdict verdict, const struct error *err);
 /* Jobs to stop: `cancelled` says by wish (else the lease is not ours). `drain`: claim no more. */
 struct worker_kill {
 	int64_t job_id;
@@ -99,8 +101,8 @@ typedef void (*worker_beaten_fn)(void *context, const struct worker_kill *kills,
 struct worker_link_options {
 	sd_event *event;
 	const char *conninfo;
-	void *context; /* given to every callback below */
-	void (*on_up)(void *context);   /* connected, LISTENing: join or go on */
+	void *context;		      /* given to every callback below */
+	void (*on_up)(void *context); /* connected, LISTENing: join or go on */
 	void (*on_down)(void *context, const struct error *err);
 	void (*on_wake)(void *context); /* jobs may be waiting */
 	void (*on_kill)(void *context); /* somebody cancelled something: beat now */
@@ -110,11 +112,14 @@ MUST_CHECK int worker_link_new(const struct worker_link_options *options, struct
 			       struct error *err);
 void worker_link_free(struct worker_link *link); /* fails what is in flight, without callbacks */
 bool worker_link_is_up(const struct worker_link *link);
+/* The number of the group that the next call joins: calls issued under one number, but for
+ * heartbeats and joins, commit together or not at all. */
+uint64_t worker_link_group(const struct worker_link *link);
 
 void worker_link_join(struct worker_link *link, const struct worker_join *join,
 		      worker_joined_fn callback, void *context);
-void worker_link_step(struct worker_link *link, const struct worker_completion *completions, size_t count,
-		      size_t want, worker_stepped_fn callback, void *context);
+void worker_link_step(struct worker_link *link, const struct worker_completion *completions,
+		      size_t count, size_t want, worker_stepped_fn callback, void *context);
 void worker_link_heartbeat(struct worker_link *link, const struct lease_id *held, size_t count,
 			   worker_beaten_fn callback, void *context);
 void worker_link_log(struct worker_link *link, const struct worker_log_chunk *chunk,
@@ -122,7 +127,8 @@ void worker_link_log(struct worker_link *link, const struct worker_log_chunk *ch
 void worker_link_artifacts(struct worker_link *link, const struct lease_id *lease,
 			   const struct worker_artifact *artifacts, size_t count,
 			   worker_verdict_fn callback, void *context);
-/* Gives back attempts that were claimed but not started; they are ready again with the same number. */
+/* Gives back attempts that were claimed but not started; they are ready again with the same number.
+ */
 void worker_link_release(struct worker_link *link, const struct lease_id *leases, size_t count,
 			 worker_verdict_fn callback, void *context);
 void worker_link_leave(struct worker_link *link, const char *reason, worker_verdict_fn callback,

@@ -1,0 +1,21 @@
+-- Sessions and transactions of struct pg.
+
+-- name: session_begin
+-- Makes a new session independent of the server's and the role's settings.
+SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
+       set_config('client_min_messages', 'warning', false),
+       set_config('TimeZone', 'UTC', false),
+       set_config('DateStyle', 'ISO, YMD', false),
+       set_config('IntervalStyle', 'postgres', false),
+       set_config('bytea_output', 'hex', false),
+       set_config('default_transaction_isolation', 'read committed', false),
+       set_config('idle_in_transaction_session_timeout', '60s', false);
+
+-- name: transaction_begin
+BEGIN;
+
+-- name: transaction_commit
+COMMIT;
+
+-- name: transaction_rollback
+ROLLBACK;

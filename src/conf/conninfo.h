@@ -1,0 +1,16 @@
+/* PostgreSQL connection strings in libpq's "key='value'" form, with the quoting that paths with
+ * spaces and quotes need. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define CONNINFO_BYTES_MAX 8192
+
+/* Appends " key='value'" with backslashes and quotes escaped. */
+void conninfo_append(struct buf *out, const char *key, const char *value);
+
+/* Appends `conninfo` (either of libpq's forms) with another login in place of its own: user,
+ * password and passfile are replaced. ERR_INVALID when libpq cannot read it. */
+MUST_CHECK int conninfo_with_login(const char *conninfo, const char *user, const char *password,
+				   struct buf *out, struct error *err);

@@ -1,0 +1,114 @@
+/* rgrid-worker: reads its options and its secret, shuts itself in, and lives a worker's life. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/opts.h"
+#include "core/limits.h"
+#include "sandbox/sandbox.h"
+#include "worker/worker.h"
+
+#define PROGRAM		  "rgrid-worker"
+#define DATABASE_VARIABLE "RGRID_WORKER_DATABASE"
+
+struct arguments {
+	const char *name;
+	uint64_t slots;
+	const char *state_directory;
+	const char *api_url;
+	uint64_t disk_bytes;
+};
+
+static int parse(struct arguments *arguments, int argc, const char **argv, bool *ret_help,
+		 struct error *err)
+{
+	const struct opt options[] = {
+		OPT_STR(0, "name", "NAME", &arguments->name, "Name of this worker", NULL),
+		OPT_U64(0, "slots", "N", &arguments->slots, 1, LIMIT_SLOTS,
+			"Jobs to run at a time (default 1)"),
+		OPT_STR(0, "state-dir", "DIR", &arguments->state_directory,
+			"Directory of its own for work, cache and sandbox", "directory"),
+		OPT_STR(0, "api-url", "URL", &arguments->api_url, "Address of the API, for blobs",
+			NULL),
+		OPT_BYTES(0, "disk", "BYTES", &arguments->disk_bytes,
+			  "Size of each job's work directory (default 2 GiB)"),
+	};
+	const struct opt_command command = {
+		.name = "",
+		.synopsis = "--name NAME --state-dir DIR --api-url URL [options]",
+		.summary = "Runs jobs of the grid on this machine",
+		.description = "The login to the database is read from the environment: " //
+		DATABASE_VARIABLE ", a libpq connection string.",
+		.options = options,
+		.option_count = ARRAY_SIZE(options),
+	};
+	CLEANUP(cleanup_buf) struct buf help;
+	const char **positional;
+	int count;
+
+	if (opt_parse(&command, argc, argv, &positional, &count, ret_help, err) < 0)
+		return -1;
+	buf_init(&help, 64 * KIB);
+	if (*ret_help) {
+		opt_help(&command, PROGRAM, &help);
+		(void)fputs(help.data, stdout);
+		return 0;
+	}
+	if (count > 0)
+		return error_set(err, ERR_INVALID, "unexpected argument \"%s\"", positional[0]);
+	if (!arguments->name || !arguments->state_directory || !arguments->api_url)
+		return error_set(err, ERR_INVALID, "--name, --state-dir and --api-url are needed");
+	return 0;
+}
+
+static int work(int argc, const char **argv, struct error *err)
+{
+	struct arguments arguments = {.slots = 1, .disk_bytes = DEFAULT_DISK_BYTES};
+	CLEANUP(cleanup_free) char *conninfo = NULL;
+	struct worker_options options;
+	bool help = false;
+
+	if (parse(&arguments, argc, argv, &help, err) < 0)
+		return -1;
+	if (help)
+		return 0;
+	if (!getenv(DATABASE_VARIABLE))
+		return error_set(err, ERR_INVALID,
+				 DATABASE_VARIABLE " is not set: the worker has no database");
+	/* Out of the environment, which children inherit. */
+	conninfo = xstrdup(getenv(DATABASE_VARIABLE));
+	(void)unsetenv(DATABASE_VARIABLE);
+	options = (struct worker_options){
+		.name = arguments.name,
+		.slots = (size_t)arguments.slots,
+		.state_directory = arguments.state_directory,
+		.api_url = arguments.api_url,
+		.conninfo = conninfo,
+		.disk_bytes = arguments.disk_bytes,
+	};
+	if (sandbox_enclose(err) < 0)
+		return -1;
+	return worker_run(&options, err);
+}
+
+int main(int argc, char **argv)
+{
+	enum log_level least = LOG_LEVEL_INFO;
+	const char *level = getenv("RGRID_LOG_LEVEL");
+	struct error err;
+
+	log_init(PROGRAM, LOG_LEVEL_INFO);
+	if (level && log_level_parse(level, &least, &err) < 0) {
+		log_error("worker.failed", F_ERROR(&err));
+		return error_exit_code(err.code);
+	}
+	log_init(PROGRAM, least);
+	if (work(argc - 1, (const char **)(void *)(argv + 1), &err) < 0) {
+		log_error("worker.failed", F_ERROR(&err), F_STR("hint", err.hint));
+		return error_exit_code(err.code);
+	}
+	return 0;
+}

@@ -1,0 +1,247 @@
+#include "sandbox/network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/fs.h"
+#include "base/spawn.h"
+
+#define RULES_BYTES_MAX	  8192
+#define COMMAND_WORDS_MAX 24
+
+/* 10.0.0.0/8 and its like, loopback, link-local with the metadata service, shared address space,
+ * multicast and reserved. */
+#define BLOCKED_RANGES                                                                       \
+	"0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, " \
+	"192.0.0.0/24, 192.168.0.0/16, 224.0.0.0/3"
+
+static const char resolvers[] = "nameserver 9.9.9.9\nnameserver 1.1.1.1\noptions edns0\n";
+
+struct networks {
+	char *table;
+	char *directory;
+	char *resolv_conf;
+	const char *missing; /* NULL: usable */
+	bool has_rules;
+	size_t slot_count;
+	char **paths; /* NULL until made */
+	pid_t tag;    /* in interface names: several workers share the machine */
+};
+
+/* Runs a program to its end; `input` goes to its standard input. */
+static int run(const char *const *argv, const char *input, struct error *err)
+{
+	struct buf output;
+	int status;
+	CLEANUP(cleanup_fd) int input_fd = -1;
+	if (input != NULL) {
+		input_fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (input_fd < 0 || fs_write_all(input_fd, input, strlen(input), err) < 0 ||
+		    lseek(input_fd, 0, SEEK_SET) < 0)
+			return error_set_errno(err, ERR_INTERNAL, errno, "cannot hand rules to %s",
+					       argv[0]);
+	}
+	struct spawn_options options = {
+		.argv = argv, .stdin_fd = input_fd, .stdout_fd = -1, .stderr_fd = -1};
+	buf_init(&output, 4096);
+	int result = spawn_wait(&options, &output, &status, err);
+	if (result == 0 && status != 0)
+		result = error_set(err, ERR_UNAVAILABLE, "%s %s failed: %s", argv[0], argv[1],
+				   output.data);
+	buf_release(&output);
+	return result;
+}
+
+/* ip(8) with words separated by single spaces. */
+static int ip(char *words, struct error *err)
+{
+	const char *argv[COMMAND_WORDS_MAX + 2] = {"ip"};
+	size_t count = 1;
+	for (char *rest = words, *word; (word = strsep(&rest, " ")) != NULL;) {
+		CHECK(count <= COMMAND_WORDS_MAX);
+		argv[count++] = word;
+	}
+	return run(argv, NULL, err);
+}
+
+static void delete_table(const struct networks *networks)
+{
+	struct error ignored; /* most often it is not there */
+	const char *argv[] = {"nft", "delete", "table", "inet", networks->table, NULL};
+	if (run(argv, NULL, &ignored) < 0)
+		return;
+}
+
+/* Interfaces of jobs are rgj<tag>-<slot>: whatever comes in by them is filtered by these chains. */
+static int load_rules(struct networks *networks, struct error *err)
+{
+	struct buf rules;
+	buf_init(&rules, RULES_BYTES_MAX);
+	buf_appendf(&rules,
+		    "table inet %s {\n"
+		    " chain forward {\n"
+		    "  type filter hook forward priority filter - 10; policy accept;\n"
+		    "  iifname \"rgj%d-*\" meta nfproto ipv6 drop\n"
+		    "  iifname \"rgj%d-*\" ip daddr { " BLOCKED_RANGES
+		    " } reject with icmp type admin-prohibited\n"
+		    "  iifname \"rgj%d-*\" oifname \"rgj*\" drop\n"
+		    "  oifname \"rgj%d-*\" ct state established,related accept\n"
+		    "  oifname \"rgj%d-*\" drop\n"
+		    " }\n"
+		    " chain input {\n"
+		    "  type filter hook input priority filter - 10; policy accept;\n"
+		    "  iifname \"rgj%d-*\" drop\n"
+		    " }\n"
+		    " chain translate {\n"
+		    "  type nat hook postrouting priority srcnat; policy accept;\n"
+		    "  iifname \"rgj%d-*\" masquerade\n"
+		    " }\n"
+		    "}\n",
+		    networks->table, networks->tag, networks->tag, networks->tag, networks->tag,
+		    networks->tag, networks->tag, networks->tag);
+	CHECK(!rules.overflowed);
+	const char *argv[] = {"nft", "-f", "-", NULL};
+	int result = run(argv, rules.data, err);
+	buf_release(&rules);
+	if (result == 0)
+		networks->has_rules = true;
+	return result;
+}
+
+static int enable_forwarding(struct error *err)
+{
+	CLEANUP(cleanup_fd) int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return error_set_errno(err, ERR_UNAVAILABLE, errno, "cannot turn forwarding on");
+	return 0;
+}
+
+struct networks *networks_open(const char *name, const char *directory, size_t slots, bool is_root)
+{
+	struct networks *networks = xcalloc(1, sizeof(*networks));
+	networks->table = xstrdup(name);
+	networks->directory = xstrdup(directory);
+	networks->resolv_conf = xasprintf("%s/resolv.conf", directory);
+	networks->slot_count = slots;
+	networks->paths = xcalloc(slots, sizeof(*networks->paths));
+	/* Interface names have 15 bytes: "rgj" + 5 digits + "-" + slot. */
+	networks->tag = getppid() > 0 ? getpid() % 100000 : getpid();
+	if (!is_root)
+		networks->missing = "an ordinary user cannot make one";
+	else if (access("/usr/sbin/nft", X_OK) < 0)
+		networks->missing = "nft is not installed (package nftables)";
+	else if (access("/usr/sbin/ip", X_OK) < 0 && access("/usr/bin/ip", X_OK) < 0)
+		networks->missing = "ip is not installed (package iproute2)";
+	else
+		delete_table(networks);
+	return networks;
+}
+
+void networks_free(struct networks *networks)
+{
+	if (networks == NULL)
+		return;
+	for (size_t i = 0; i < networks->slot_count; i++) {
+		if (networks->paths[i] == NULL)
+			continue;
+		struct error ignored; /* the namespace's end removes the pair as well, only later */
+		CLEANUP(cleanup_free)
+		char *words = xasprintf("link delete rgj%d-%zu", networks->tag, i);
+		if (ip(words, &ignored) == 0)
+			(void)umount2(networks->paths[i], MNT_DETACH);
+		free(networks->paths[i]);
+	}
+	if (networks->has_rules)
+		delete_table(networks);
+	free(networks->paths);
+	free(networks->table);
+	free(networks->directory);
+	free(networks->resolv_conf);
+	free(networks);
+}
+
+const char *networks_missing(const struct networks *networks)
+{
+	return networks->missing;
+}
+
+const char *networks_resolv_conf(const struct networks *networks)
+{
+	return networks->resolv_conf;
+}
+
+/* A new network namespace, bound to `path` so that it lives on without a process. */
+static int make_namespace(const char *path, struct error *err)
+{
+	CLEANUP(cleanup_fd) int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (file < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot create %s", path);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNET) < 0 ||
+		      mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) < 0);
+	int status = -1;
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		return error_set(err, ERR_UNAVAILABLE, "cannot make a network namespace");
+	return 0;
+}
+
+/* The addresses of slot n: 172.31.(n / 64).(4 * (n % 64)) + 1 out here, + 2 inside, /30. They are
+ * never seen outside; every worker of the machine has interfaces of its own, and so may use the
+ * same: replies are told apart by connection tracking and the interface's own route. */
+static int join_up(const struct networks *networks, size_t slot, const char *path,
+		   struct error *err)
+{
+	unsigned third = (unsigned)((size_t)networks->tag % 4 * 64 + slot / 64) % 256;
+	unsigned fourth = (unsigned)(slot % 64) * 4;
+	char name[32];
+	(void)snprintf(name, sizeof(name), "rgj%d-%zu", networks->tag, slot);
+	CLEANUP(cleanup_free)
+	char *make = xasprintf("link add %s type veth peer name eth0 netns %s", name, path);
+	CLEANUP(cleanup_free)
+	char *address = xasprintf("addr add 172.31.%u.%u/30 dev %s", third, fourth + 1, name);
+	CLEANUP(cleanup_free) char *up = xasprintf("link set %s up", name);
+	if (ip(make, err) < 0 || ip(address, err) < 0 || ip(up, err) < 0)
+		return -1;
+	CLEANUP(cleanup_free) char *net = xasprintf("--net=%s", path);
+	CLEANUP(cleanup_free) char *inside = xasprintf("172.31.%u.%u/30", third, fourth + 2);
+	CLEANUP(cleanup_free) char *gateway = xasprintf("172.31.%u.%u", third, fourth + 1);
+	const char *loopback[] = {"nsenter", net, "ip", "link", "set", "lo", "up", NULL};
+	const char *own[] = {"nsenter", net, "ip", "addr", "add", inside, "dev", "eth0", NULL};
+	const char *eth0[] = {"nsenter", net, "ip", "link", "set", "eth0", "up", NULL};
+	const char *route[] = {"nsenter", net,	 "ip",	  "route", "add",
+			       "default", "via", gateway, NULL};
+	return run(loopback, NULL, err) < 0 || run(own, NULL, err) < 0 ||
+			       run(eth0, NULL, err) < 0 || run(route, NULL, err) < 0
+		       ? -1
+		       : 0;
+}
+
+int network_get(struct networks *networks, size_t slot, const char **ret_path, struct error *err)
+{
+	CHECK(slot < networks->slot_count);
+	CHECK(networks->missing == NULL);
+	if (networks->paths[slot] != NULL) {
+		*ret_path = networks->paths[slot];
+		return 0;
+	}
+	if (!networks->has_rules &&
+	    (fs_write_atomic(networks->resolv_conf, resolvers, strlen(resolvers), 0644, err) < 0 ||
+	     enable_forwarding(err) < 0 || load_rules(networks, err) < 0))
+		return error_wrap(err, "the job's network");
+	CLEANUP(cleanup_free) char *path = xasprintf("%s/net-%zu", networks->directory, slot);
+	if (make_namespace(path, err) < 0 || join_up(networks, slot, path, err) < 0) {
+		(void)umount2(path, MNT_DETACH);
+		return error_wrap(err, "the job's network");
+	}
+	networks->paths[slot] = TAKE_PTR(path);
+	*ret_path = networks->paths[slot];
+	return 0;
+}

@@ -1,0 +1,604 @@
+#include "store/pipeline.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/rand.h"
+#include "store/pg_error.h"
+
+/* Less urgent than all that may issue calls, so that one turn's calls share a group. */
+#define PRIORITY_IO    (SD_EVENT_PRIORITY_NORMAL - 10)
+#define PRIORITY_FLUSH (SD_EVENT_PRIORITY_NORMAL + 5)
+
+enum pipeline_state {
+	PIPELINE_WAITING = 1, /* for the next attempt to connect */
+	PIPELINE_CONNECTING,
+	PIPELINE_PREPARING,
+	PIPELINE_UP,
+};
+
+/* One expected answer: of a call, of a statement of the setup (no callback), or of a sync. */
+struct expected {
+	struct expected *next;
+	bool is_sync;
+	bool seen; /* its result arrived; the NULL that ends it has not */
+	pipeline_answered_fn callback;
+	void *context;
+	PGresult *result;
+	uint64_t sent_ms;
+};
+
+struct queue {
+	struct expected *head;
+	struct expected **tail;
+};
+
+struct pipeline {
+	struct pipeline_options options;
+	char *conninfo;
+	char *application_name;
+	PGconn *connection;
+	enum pipeline_state state;
+	sd_event_source *io;
+	sd_event_source *flush; /* ends the group at the end of the turn */
+	sd_event_source *timer; /* next connect, connect timeout, or answer timeout: by state */
+	struct queue waiting;	/* issued, unanswered, in order */
+	struct queue group;	/* answered, their sync outstanding */
+	struct queue refused;	/* issued while not up: failed at the end of the turn */
+	uint64_t group_number;
+	bool group_open; /* calls were issued since the last sync */
+	bool broken;	 /* sending failed: closed at the end of the turn */
+	uint64_t backoff_ms;
+};
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *context);
+
+static void queue_init(struct queue *queue)
+{
+	queue->head = NULL;
+	queue->tail = &queue->head;
+}
+
+static void queue_push(struct queue *queue, struct expected *item)
+{
+	item->next = NULL;
+	*queue->tail = item;
+	queue->tail = &item->next;
+}
+
+static struct expected *queue_pop(struct queue *queue)
+{
+	struct expected *item = queue->head;
+
+	if (item) {
+		queue->head = item->next;
+		if (!queue->head)
+			queue->tail = &queue->head;
+	}
+	return item;
+}
+
+/* Moves all of `from` to *ret, so that callbacks may refill it. */
+static void queue_take(struct queue *from, struct queue *ret)
+{
+	*ret = *from;
+	if (!ret->head)
+		queue_init(ret);
+	queue_init(from);
+}
+
+static void expected_free(struct expected *item)
+{
+	PQclear(item->result);
+	free(item->context);
+	free(item);
+}
+
+static void queue_clear(struct queue *queue)
+{
+	struct expected *item;
+
+	while ((item = queue_pop(queue)) != NULL)
+		expected_free(item);
+}
+
+static void queue_fail(struct queue *queue, const struct error *err)
+{
+	struct expected *item;
+
+	while ((item = queue_pop(queue)) != NULL) {
+		if (item->callback)
+			item->callback(item->context, NULL, err);
+		expected_free(item);
+	}
+}
+
+static void expect(struct queue *queue, bool is_sync, pipeline_answered_fn callback, void *context)
+{
+	struct expected *item = xcalloc(1, sizeof(*item));
+
+	item->is_sync = is_sync;
+	item->callback = callback;
+	item->context = context;
+	item->sent_ms = clock_boottime_ms();
+	queue_push(queue, item);
+}
+
+static void set_timer(struct pipeline *pipeline, uint64_t delay_ms)
+{
+	CHECK(sd_event_source_set_time_relative(pipeline->timer, delay_ms * 1000) >= 0);
+	CHECK(sd_event_source_set_enabled(pipeline->timer, SD_EVENT_ONESHOT) >= 0);
+}
+
+/* Watches the socket. libpq may have replaced it by another of the same number, which only a new
+ * registration brings to epoll: so while connecting the source is made anew each time. */
+static int watch(struct pipeline *pipeline, uint32_t events, struct error *err)
+{
+	int fd = PQsocket(pipeline->connection);
+	int failed;
+
+	pipeline->io = sd_event_source_disable_unref(pipeline->io);
+	failed = sd_event_add_io(pipeline->options.event, &pipeline->io, fd, events, on_io,
+				 pipeline);
+	if (failed < 0)
+		return error_set_errno(err, ERR_INTERNAL, -failed, "cannot watch the connection");
+	(void)sd_event_source_set_priority(pipeline->io, PRIORITY_IO);
+	return 0;
+}
+
+static void pipeline_down(struct pipeline *pipeline, const struct error *err)
+{
+	struct queue group;
+	struct queue waiting;
+
+	queue_take(&pipeline->group, &group);
+	queue_take(&pipeline->waiting, &waiting);
+	pipeline->group_open = false;
+	pipeline->group_number++;
+	pipeline->broken = false;
+	pipeline->io = sd_event_source_disable_unref(pipeline->io);
+	PQfinish(pipeline->connection);
+	pipeline->connection = NULL;
+	pipeline->state = PIPELINE_WAITING;
+	set_timer(pipeline, pipeline->backoff_ms / 2 + rand_below(pipeline->backoff_ms));
+	pipeline->backoff_ms *= 2;
+	if (pipeline->backoff_ms > PIPELINE_BACKOFF_MAX_MS)
+		pipeline->backoff_ms = PIPELINE_BACKOFF_MAX_MS;
+	queue_fail(&group, err);
+	queue_fail(&waiting, err);
+	pipeline->options.on_down(pipeline->options.context, err);
+}
+
+static void lost(struct pipeline *pipeline, const char *what)
+{
+	struct error err;
+
+	(void)error_set(&err, ERR_UNAVAILABLE, "%s: %s", what,
+			PQerrorMessage(pipeline->connection));
+	pipeline_down(pipeline, &err);
+}
+
+/* Writes what libpq holds back; asks for POLLOUT while there is more. False when lost. */
+static bool pipeline_write(struct pipeline *pipeline)
+{
+	int unsent = PQflush(pipeline->connection);
+
+	if (unsent < 0) {
+		lost(pipeline, "the connection to the database was lost");
+		return false;
+	}
+	(void)sd_event_source_set_io_events(pipeline->io, EPOLLIN | (unsent > 0 ? EPOLLOUT : 0u));
+	return true;
+}
+
+/* Ends the open group. */
+static void pipeline_sync(struct pipeline *pipeline)
+{
+	if (!pipeline->group_open)
+		return;
+	pipeline->group_open = false;
+	pipeline->group_number++;
+	if (PQpipelineSync(pipeline->connection) != 1)
+		pipeline->broken = true;
+	expect(&pipeline->waiting, true, NULL, NULL);
+}
+
+/* Ends the group, sends it, and watches over the answer. */
+static void pipeline_flush(struct pipeline *pipeline)
+{
+	int armed = SD_EVENT_OFF;
+
+	pipeline_sync(pipeline);
+	if (pipeline->broken) {
+		lost(pipeline, "the connection to the database was lost");
+		return;
+	}
+	if (!pipeline_write(pipeline))
+		return;
+	(void)sd_event_source_get_enabled(pipeline->timer, &armed);
+	if (armed == SD_EVENT_OFF)
+		set_timer(pipeline, PIPELINE_ANSWER_MS);
+}
+
+static int on_flush(sd_event_source *source, void *context)
+{
+	struct pipeline *pipeline = context;
+	struct queue refused;
+	struct error err;
+
+	(void)source;
+	queue_take(&pipeline->refused, &refused);
+	(void)error_set(&err, ERR_UNAVAILABLE, "the database is not connected");
+	queue_fail(&refused, &err);
+	if (pipeline->state == PIPELINE_UP)
+		pipeline_flush(pipeline);
+	return 0;
+}
+
+static void send_setup(struct pipeline *pipeline)
+{
+	PGconn *connection = pipeline->connection;
+	bool sent = true;
+
+	for (size_t i = 0; i < pipeline->options.statement_count; i++) {
+		const struct pg_statement *statement = pipeline->options.statements[i];
+
+		sent = sent && PQsendPrepare(connection, statement->name, statement->sql, 0, NULL);
+		expect(&pipeline->waiting, false, NULL, NULL);
+	}
+	for (const char *const *channel = pipeline->options.channels; *channel; channel++) {
+		CLEANUP(cleanup_free) char *listen = xasprintf("LISTEN %s", *channel);
+
+		sent = sent && PQsendQueryParams(connection, listen, 0, NULL, NULL, NULL, NULL, 1);
+		expect(&pipeline->waiting, false, NULL, NULL);
+	}
+	pipeline->group_open = true;
+	pipeline->broken = !sent;
+	pipeline->state = PIPELINE_PREPARING;
+	set_timer(pipeline, PIPELINE_ANSWER_MS);
+	pipeline_flush(pipeline);
+}
+
+static void pipeline_connected(struct pipeline *pipeline)
+{
+	struct error err;
+
+	if (PQsetnonblocking(pipeline->connection, 1) != 0 ||
+	    PQenterPipelineMode(pipeline->connection) != 1) {
+		lost(pipeline, "cannot enter pipeline mode");
+		return;
+	}
+	if (watch(pipeline, EPOLLIN, &err) < 0) {
+		pipeline_down(pipeline, &err);
+		return;
+	}
+	send_setup(pipeline);
+}
+
+static void pipeline_connect_step(struct pipeline *pipeline)
+{
+	PostgresPollingStatusType status = PQconnectPoll(pipeline->connection);
+	struct error err;
+
+	if (status == PGRES_POLLING_OK)
+		pipeline_connected(pipeline);
+	else if (status == PGRES_POLLING_FAILED)
+		lost(pipeline, "cannot connect to the database");
+	else if (watch(pipeline, status == PGRES_POLLING_READING ? EPOLLIN : EPOLLOUT, &err) < 0)
+		pipeline_down(pipeline, &err);
+}
+
+static void pipeline_connect(struct pipeline *pipeline)
+{
+	/* What stands before dbname are defaults that the conninfo may overrule. A dead peer is
+	 * noticed within seconds. */
+	static const char *const keywords[] = {
+		"application_name",
+		"client_encoding",
+		"options",
+		"keepalives_idle",
+		"keepalives_interval",
+		"keepalives_count",
+		"tcp_user_timeout",
+		"gssencmode",
+		"target_session_attrs",
+		"dbname",
+		NULL,
+	};
+	const char *const values[] = {
+		pipeline->application_name,
+		"UTF8",
+		"-c search_path=",
+		"10",
+		"3",
+		"3",
+		"10000",
+		"disable",
+		"read-write",
+		pipeline->conninfo,
+		NULL,
+	};
+	struct error err;
+
+	_Static_assert(ARRAY_SIZE(keywords) == ARRAY_SIZE(values), "one value for each keyword");
+	pipeline->connection = PQconnectStartParams(keywords, values, 1);
+	CHECK(pipeline->connection != NULL);
+	pipeline->state = PIPELINE_CONNECTING;
+	if (PQstatus(pipeline->connection) == CONNECTION_BAD) {
+		lost(pipeline, "cannot connect to the database");
+		return;
+	}
+	set_timer(pipeline, PIPELINE_CONNECT_MS);
+	/* A fresh connection wants to write first. */
+	if (watch(pipeline, EPOLLOUT, &err) < 0)
+		pipeline_down(pipeline, &err);
+}
+
+/* The setup's group is complete: failed if any of it did. */
+static void setup_done(struct pipeline *pipeline, const struct error *failure)
+{
+	if (failure) {
+		pipeline_down(pipeline, failure);
+		return;
+	}
+	pipeline->state = PIPELINE_UP;
+	pipeline->backoff_ms = PIPELINE_BACKOFF_MIN_MS;
+	pipeline->options.on_up(pipeline->options.context);
+}
+
+/* A sync arrived: what was answered before it is now committed, or all of it was rolled back. */
+static void group_done(struct pipeline *pipeline)
+{
+	struct queue group;
+	struct expected *item;
+	struct error failure;
+	struct error bystander;
+	bool failed = false;
+
+	queue_take(&pipeline->group, &group);
+	for (item = group.head; item && !failed; item = item->next) {
+		ExecStatusType status = PQresultStatus(item->result);
+
+		if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+			continue;
+		failed = true;
+		(void)pg_error_from_result(item->result, &failure);
+	}
+	if (failed)
+		(void)error_set(&bystander, ERR_UNAVAILABLE,
+				"rolled back with another call that failed: %.300s", failure.msg);
+	if (pipeline->state == PIPELINE_PREPARING) {
+		queue_clear(&group);
+		setup_done(pipeline, failed ? &failure : NULL);
+		return;
+	}
+	while ((item = queue_pop(&group)) != NULL) {
+		ExecStatusType status = PQresultStatus(item->result);
+
+		if (!failed)
+			item->callback(item->context, item->result, NULL);
+		else if (status == PGRES_FATAL_ERROR)
+			item->callback(item->context, NULL, &failure);
+		else
+			item->callback(item->context, NULL, &bystander);
+		expected_free(item);
+	}
+}
+
+/* Takes in one result; false when the answer does not follow the protocol. */
+static bool take_result(struct pipeline *pipeline, PGresult *result)
+{
+	struct expected *head = pipeline->waiting.head;
+
+	if (!result) {
+		if (head->is_sync || !head->seen)
+			return true; /* between two commands */
+		queue_push(&pipeline->group, queue_pop(&pipeline->waiting));
+		return true;
+	}
+	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+		PQclear(result);
+		if (!head->is_sync)
+			return false;
+		expected_free(queue_pop(&pipeline->waiting));
+		group_done(pipeline);
+		return true;
+	}
+	if (head->is_sync || head->seen) {
+		PQclear(result);
+		return false;
+	}
+	head->seen = true;
+	head->result = result;
+	return true;
+}
+
+static void drain_results(struct pipeline *pipeline)
+{
+	int nulls = 0;
+
+	while (pipeline->connection && pipeline->waiting.head && !PQisBusy(pipeline->connection)) {
+		PGresult *result = PQgetResult(pipeline->connection);
+
+		nulls = result ? 0 : nulls + 1;
+		if (nulls > 2)
+			return; /* nothing more was sent yet */
+		if (!take_result(pipeline, result)) {
+			struct error err;
+
+			(void)error_set(&err, ERR_UNAVAILABLE, "the database answered out of turn");
+			pipeline_down(pipeline, &err);
+			return;
+		}
+	}
+}
+
+static void drain_notifies(struct pipeline *pipeline)
+{
+	PGnotify *notify;
+
+	while (pipeline->connection && (notify = PQnotifies(pipeline->connection)) != NULL) {
+		if (pipeline->state == PIPELINE_UP)
+			pipeline->options.on_notify(pipeline->options.context, notify->relname);
+		PQfreemem(notify);
+	}
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	struct pipeline *pipeline = context;
+
+	(void)source;
+	(void)fd;
+	if (pipeline->state == PIPELINE_CONNECTING) {
+		pipeline_connect_step(pipeline);
+		return 0;
+	}
+	if (pipeline->broken || PQconsumeInput(pipeline->connection) != 1) {
+		/* What arrived before the end is still answered. */
+		if (!pipeline->broken)
+			drain_results(pipeline);
+		if (pipeline->connection)
+			lost(pipeline, "the connection to the database was lost");
+		return 0;
+	}
+	drain_results(pipeline);
+	drain_notifies(pipeline);
+	if (!pipeline->connection)
+		return 0;
+	if (PQstatus(pipeline->connection) == CONNECTION_BAD) {
+		lost(pipeline, "the connection to the database was lost");
+		return 0;
+	}
+	if ((events & EPOLLOUT) != 0)
+		(void)pipeline_write(pipeline);
+	return 0;
+}
+
+static void check_answer_time(struct pipeline *pipeline)
+{
+	const struct expected *head = pipeline->waiting.head;
+	uint64_t waited_ms;
+
+	if (!head)
+		return;
+	waited_ms = clock_boottime_ms() - head->sent_ms;
+	if (waited_ms >= PIPELINE_ANSWER_MS) {
+		struct error err;
+
+		(void)error_set(&err, ERR_UNAVAILABLE, "the database did not answer for %d s",
+				PIPELINE_ANSWER_MS / 1000);
+		pipeline_down(pipeline, &err);
+	} else {
+		set_timer(pipeline, PIPELINE_ANSWER_MS - waited_ms);
+	}
+}
+
+static int on_timer(sd_event_source *source, uint64_t now_us, void *context)
+{
+	struct pipeline *pipeline = context;
+	struct error err;
+
+	(void)source;
+	(void)now_us;
+	switch (pipeline->state) {
+	case PIPELINE_WAITING:
+		pipeline_connect(pipeline);
+		break;
+	case PIPELINE_CONNECTING:
+		(void)error_set(&err, ERR_UNAVAILABLE, "cannot connect to the database within %d s",
+				PIPELINE_CONNECT_MS / 1000);
+		pipeline_down(pipeline, &err);
+		break;
+	case PIPELINE_PREPARING:
+	case PIPELINE_UP:
+		check_answer_time(pipeline);
+		break;
+	}
+	return 0;
+}
+
+int pipeline_new(const struct pipeline_options *options, struct pipeline **ret, struct error *err)
+{
+	struct pipeline *pipeline = xcalloc(1, sizeof(*pipeline));
+	int failed;
+
+	pipeline->options = *options;
+	pipeline->options.event = sd_event_ref(options->event);
+	pipeline->conninfo = xstrdup(options->conninfo);
+	pipeline->application_name = xstrdup(options->application_name);
+	pipeline->state = PIPELINE_WAITING;
+	pipeline->backoff_ms = PIPELINE_BACKOFF_MIN_MS;
+	queue_init(&pipeline->waiting);
+	queue_init(&pipeline->group);
+	queue_init(&pipeline->refused);
+	failed = sd_event_add_defer(options->event, &pipeline->flush, on_flush, pipeline);
+	if (failed >= 0)
+		failed = sd_event_source_set_enabled(pipeline->flush, SD_EVENT_OFF);
+	if (failed >= 0)
+		failed = sd_event_source_set_priority(pipeline->flush, PRIORITY_FLUSH);
+	if (failed >= 0)
+		failed = sd_event_add_time_relative(options->event, &pipeline->timer,
+						    CLOCK_BOOTTIME, 0, 1000, on_timer, pipeline);
+	if (failed < 0) {
+		pipeline_free(pipeline);
+		return error_set_errno(err, ERR_INTERNAL, -failed,
+				       "cannot set up the event loop for the database");
+	}
+	*ret = pipeline;
+	return 0;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+	if (!pipeline)
+		return;
+	queue_clear(&pipeline->waiting);
+	queue_clear(&pipeline->group);
+	queue_clear(&pipeline->refused);
+	sd_event_source_disable_unref(pipeline->io);
+	sd_event_source_disable_unref(pipeline->flush);
+	sd_event_source_disable_unref(pipeline->timer);
+	PQfinish(pipeline->connection);
+	sd_event_unref(pipeline->options.event);
+	free(pipeline->conninfo);
+	free(pipeline->application_name);
+	free(pipeline);
+}
+
+bool pipeline_is_up(const struct pipeline *pipeline)
+{
+	return pipeline->state == PIPELINE_UP;
+}
+
+uint64_t pipeline_group(const struct pipeline *pipeline)
+{
+	return pipeline->group_number;
+}
+
+void pipeline_call(struct pipeline *pipeline, const struct pg_statement *statement,
+		   const struct pg_args *args, bool alone, pipeline_answered_fn callback,
+		   void *context)
+{
+	static const int binary[PG_ARGS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+	const char *values[PG_ARGS_MAX];
+
+	CHECK(args->count == statement->param_count);
+	CHECK(sd_event_source_set_enabled(pipeline->flush, SD_EVENT_ONESHOT) >= 0);
+	if (pipeline->state != PIPELINE_UP) {
+		expect(&pipeline->refused, false, callback, context);
+		return;
+	}
+	if (alone)
+		pipeline_sync(pipeline);
+	pg_args_values(args, values);
+	if (PQsendQueryPrepared(pipeline->connection, statement->name, args->count, values,
+				args->lengths, binary, 1) != 1)
+		pipeline->broken = true;
+	expect(&pipeline->waiting, false, callback, context);
+	pipeline->group_open = true;
+	if (alone)
+		pipeline_sync(pipeline);
+}

@@ -1,0 +1,591 @@
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/encode.h"
+#include "base/fs.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "base/str.h"
+#include "core/id.h"
+#include "core/limits.h"
+#include "sandbox/sandbox.h"
+#include "store/worker_link.h"
+#include "worker/cache.h"
+#include "worker/membership.h"
+#include "worker/pace.h"
+#include "worker/roster.h"
+#include "worker/timer.h"
+#include "worker/transfer.h"
+
+#define SECRET_CHARS 32
+
+struct worker {
+	const struct worker_options *options;
+	sd_event *event;
+	struct sandbox *sandbox;
+	struct worker_link *link;
+	struct transfers *transfers;
+	struct cache *cache;
+	int spool_fd;
+	struct run_services services;
+	char *unenforced;	       /* names joined by ',' */
+	char secret[SECRET_CHARS + 1]; /* for the blob service */
+	struct roster roster;
+	struct pace pace;
+
+	struct membership *membership;
+
+	bool link_was_up;
+	bool draining;
+	bool stopping; /* jobs were killed: nothing is left but to leave */
+	bool leaving;
+	const char *farewell;
+	struct error failure; /* why worker_run ends with -1 */
+
+	bool poll_due; /* ask for jobs as soon as there is room */
+	bool step_in_flight;
+	size_t step_want;
+	struct run **step_runs; /* whose completions are in flight */
+	size_t step_run_count;
+
+	struct task turn; /* once a turn, after everything that changed something */
+	struct timer poll;
+	struct timer retry; /* after a failed call */
+	struct timer stale; /* looks for jobs that wait too long for a slot */
+	struct timer leave;
+};
+
+static void wake(struct worker *worker)
+{
+	task_wake(&worker->turn);
+}
+
+/* Every failed call of the link comes here. */
+static void on_link_error(void *context, const struct error *err)
+{
+	struct worker *worker = context;
+
+	if (err->code == ERR_FORBIDDEN)
+		membership_fence(worker->membership, err->msg);
+	else if (err->code != ERR_UNAVAILABLE)
+		log_warning("worker.call_failed", F_ERROR(err));
+	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS + rand_below(WORKER_RETRY_MS));
+}
+
+/* Completions and claims ------------------------------------------------------------------------
+ */
+
+static void take_claims(struct worker *worker, const struct worker_claim *claims, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		roster_add(&worker->roster, run_new(&worker->services, &claims[i]));
+	if (worker->step_want == 0)
+		return;
+	pace_claimed(&worker->pace, count);
+	if (count == worker->step_want)
+		worker->poll_due = true; /* there may be more, once there is room */
+	else
+		timer_arm(&worker->poll, pace_wait_ms(&worker->pace, rand_u64()));
+}
+
+static void give_back(struct worker *worker, uint64_t age_ms_min);
+
+static void on_stepped(void *context, const enum worker_verdict *verdicts, size_t verdict_count,
+		       const struct worker_claim *claims, size_t claim_count,
+		       const struct error *err)
+{
+	struct worker *worker = context;
+
+	CHECK(err || verdict_count == worker->step_run_count);
+	worker->step_in_flight = false;
+	for (size_t i = 0; i < worker->step_run_count; i++) {
+		struct run *run = worker->step_runs[i];
+
+		if (!err && verdicts[i] != VERDICT_LOST)
+			pace_job_ended(&worker->pace, run_time_us(run));
+		run_reported(run, !err);
+	}
+	worker->step_run_count = 0;
+	if (err) {
+		worker->poll_due = true;
+		on_link_error(worker, err);
+	} else {
+		take_claims(worker, claims, claim_count);
+	}
+	if (worker->draining)
+		give_back(worker, 0);
+	wake(worker);
+}
+
+static size_t completions_due(struct worker *worker, struct worker_completion *completions,
+			      size_t count_max)
+{
+	struct roster *roster = &worker->roster;
+	size_t count = 0;
+
+	for (size_t i = 0; i < roster->count && count < count_max; i++) {
+		struct run *run = roster->runs[i];
+
+		if (run_state(run) != RUN_REPORTING || run_is_being_reported(run) ||
+		    !run_send_rest(run))
+			continue;
+		run_completion(run, &completions[count]);
+		run_reporting(run);
+		worker->step_runs[count++] = run;
+	}
+	return count;
+}
+
+static size_t wanted(const struct worker *worker)
+{
+	size_t room = worker->options->slots + pace_prefetch(&worker->pace, worker->options->slots);
+	size_t held = roster_held(&worker->roster);
+
+	if (worker->draining || held >= room)
+		return 0;
+	return room - held < LIMIT_STEP_COUNT ? room - held : LIMIT_STEP_COUNT;
+}
+
+static void worker_step(struct worker *worker)
+{
+	CLEANUP(cleanup_free) struct worker_completion *completions = NULL;
+	size_t due = roster_count(&worker->roster, RUN_REPORTING);
+	size_t want;
+	size_t count;
+
+	if (!membership_is_held(worker->membership) || worker->step_in_flight ||
+	    !worker_link_is_up(worker->link) || timer_is_armed(&worker->retry))
+		return;
+	want = wanted(worker);
+	if (due == 0 && (want == 0 || !worker->poll_due))
+		return;
+	if (due > LIMIT_STEP_COUNT)
+		due = LIMIT_STEP_COUNT;
+	completions = xcalloc(due + 1, sizeof(*completions));
+	worker->step_runs = xreallocarray(worker->step_runs, due + 1, sizeof(struct run *));
+	count = completions_due(worker, completions, due);
+	if (count == 0 && (want == 0 || !worker->poll_due))
+		return;
+	worker->step_run_count = count;
+	worker->step_want = want;
+	worker->step_in_flight = true;
+	worker->poll_due = false;
+	timer_disarm(&worker->poll);
+	worker_link_step(worker->link, completions, count, want, on_stepped, worker);
+}
+
+static void on_poll(void *context)
+{
+	struct worker *worker = context;
+
+	worker->poll_due = true;
+	wake(worker);
+}
+
+static void on_wake(void *context)
+{
+	struct worker *worker = context;
+
+	pace_woken(&worker->pace);
+	timer_arm(&worker->poll, rand_below(PACE_POLL_MIN_MS));
+}
+
+/* Giving back -----------------------------------------------------------------------------------
+ */
+
+static void on_released(void *context, enum worker_verdict verdict, const struct error *err)
+{
+	(void)verdict;
+	/* If it did not arrive, the heartbeats' silence about these leases gives them back. */
+	if (err)
+		on_link_error(context, err);
+}
+
+/* Returns jobs that have waited for a slot that long. */
+static void give_back(struct worker *worker, uint64_t age_ms_min)
+{
+	struct roster *roster = &worker->roster;
+	CLEANUP(cleanup_free)
+	struct lease_id *leases = xcalloc(roster->count + 1, sizeof(*leases));
+	size_t count = 0;
+
+	for (size_t i = 0; i < roster->count; i++) {
+		struct run *run = roster->runs[i];
+
+		if (run_state(run) != RUN_WAITING || run_age_ms(run) < age_ms_min)
+			continue;
+		leases[count++] = *run_lease(run);
+		run_discard(run);
+	}
+	if (count > 0 && membership_is_held(worker->membership) && worker_link_is_up(worker->link))
+		worker_link_release(worker->link, leases, count, on_released, worker);
+}
+
+static void on_stale(void *context)
+{
+	struct worker *worker = context;
+
+	give_back(worker, WORKER_PREFETCH_AGE_MS);
+	wake(worker);
+}
+
+/* Standing in the fleet ------------------------------------------------------------------------ */
+
+static void worker_drain(struct worker *worker, const char *why)
+{
+	if (worker->draining)
+		return;
+	log_info("worker.draining", F_STR("reason", why), F_INT("jobs", worker->roster.count));
+	worker->draining = true;
+	worker->farewell = why;
+	give_back(worker, 0);
+	wake(worker);
+}
+
+static void finish(struct worker *worker)
+{
+	CHECK(sd_event_exit(worker->event, 0) >= 0);
+}
+
+static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
+{
+	struct worker *worker = context;
+	CLEANUP(cleanup_free) char *credential = NULL;
+	char id[ID_TEXT_BYTES];
+
+	(void)id_format(ID_WORKER, worker_id, id);
+	credential = xasprintf("rgw_%s_%s", id + strlen(id_kind_prefix(ID_WORKER)), worker->secret);
+	transfers_set_credential(worker->transfers, credential);
+	log_info("worker.joined", F_STR("worker", id), F_INT("incarnation", incarnation),
+		 F_INT("slots", worker->options->slots));
+	worker->poll_due = true;
+	wake(worker);
+}
+
+static void on_fenced(void *context, const char *why)
+{
+	struct worker *worker = context;
+
+	log_warning("worker.fenced", F_STR("reason", why), F_INT("jobs", worker->roster.count));
+	timer_disarm(&worker->poll);
+	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS);
+	wake(worker);
+}
+
+static void on_refused(void *context, const struct error *err)
+{
+	struct worker *worker = context;
+
+	worker->failure = *err;
+	finish(worker);
+}
+
+static void on_drain(void *context)
+{
+	worker_drain(context, "drained by the fleet");
+}
+
+static void on_kill(void *context)
+{
+	struct worker *worker = context;
+
+	membership_beat(worker->membership);
+}
+
+static void on_left(void *context, enum worker_verdict verdict, const struct error *err)
+{
+	struct worker *worker = context;
+
+	(void)verdict;
+	if (err)
+		log_warning("worker.leave_failed", F_ERROR(err));
+	finish(worker);
+}
+
+static void on_leave_timeout(void *context)
+{
+	finish(context);
+}
+
+static void worker_leave(struct worker *worker)
+{
+	worker->leaving = true;
+	if (!membership_is_held(worker->membership) || !worker_link_is_up(worker->link)) {
+		finish(worker);
+		return;
+	}
+	timer_arm(&worker->leave, WORKER_LEAVE_MS);
+	membership_leave(worker->membership, worker->farewell, on_left, worker);
+}
+
+static void worker_stop(struct worker *worker)
+{
+	log_warning("worker.stopping", F_INT("jobs", worker->roster.count));
+	worker->draining = true;
+	worker->stopping = true;
+	worker->farewell = "stopped";
+	for (size_t i = 0; i < worker->roster.count; i++)
+		run_discard(worker->roster.runs[i]);
+	wake(worker);
+}
+
+/* The loop --------------------------------------------------------------------------------------
+ */
+
+static bool on_turn(void *context)
+{
+	struct worker *worker = context;
+
+	if (worker->leaving)
+		return false;
+	roster_sweep(&worker->roster);
+	if (!worker->draining)
+		roster_start_waiting(&worker->roster);
+	worker_step(worker);
+	if (roster_count(&worker->roster, RUN_WAITING) > 0)
+		timer_arm_if_idle(&worker->stale, WORKER_PREFETCH_AGE_MS / 4);
+	if (worker->stopping ||
+	    (worker->draining && worker->roster.count == 0 && !worker->step_in_flight))
+		worker_leave(worker);
+	return false;
+}
+
+static void resume(struct worker *worker)
+{
+	if (!worker_link_is_up(worker->link) || worker->leaving)
+		return;
+	membership_join(worker->membership);
+	for (size_t i = 0; i < worker->roster.count; i++)
+		run_resend(worker->roster.runs[i]);
+	wake(worker);
+}
+
+static void on_retry(void *context)
+{
+	resume(context);
+}
+
+static void on_up(void *context)
+{
+	struct worker *worker = context;
+
+	log_info("worker.connected", F_STR("name", worker->options->name));
+	worker->link_was_up = true;
+	worker->poll_due = true;
+	timer_disarm(&worker->retry);
+	membership_beat(worker->membership);
+	resume(worker);
+}
+
+static void on_down(void *context, const struct error *err)
+{
+	struct worker *worker = context;
+
+	/* Failing attempts to come back are not worth a line each. */
+	if (worker->link_was_up)
+		log_warning("worker.disconnected", F_ERROR(err));
+	else
+		log_debug("worker.unconnected", F_ERROR(err));
+	worker->link_was_up = false;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	struct worker *worker = context;
+
+	(void)source;
+	if (worker->draining && !worker->stopping)
+		worker_stop(worker);
+	else
+		worker_drain(worker, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+	return 0;
+}
+
+/* The services' side */
+static void on_change(void *context)
+{
+	wake(context);
+}
+
+static int watch_signals(struct worker *worker, struct error *err)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		sigaddset(&set, numbers[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		sd_event_source *source = NULL;
+		int failed =
+			sd_event_add_signal(worker->event, &source, numbers[i], on_signal, worker);
+
+		if (failed < 0)
+			return error_set_errno(err, ERR_INTERNAL, -failed,
+					       "cannot watch for signals");
+		(void)sd_event_source_set_priority(source, PRIORITY_LEASE);
+		/* Lives as long as the loop. */
+		(void)sd_event_source_set_floating(source, 1);
+		sd_event_source_unref(source);
+	}
+	return 0;
+}
+
+static int open_directories(struct worker *worker, struct error *err)
+{
+	const char *state = worker->options->state_directory;
+	CLEANUP(cleanup_free) char *cache = xasprintf("%s/cache", state);
+	CLEANUP(cleanup_free) char *spool = xasprintf("%s/spool", state);
+
+	if (fs_mkdir_all(spool, 0700, err) < 0)
+		return -1;
+	worker->spool_fd = open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (worker->spool_fd < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot open %s", spool);
+	return cache_open(worker->event, cache, CACHE_BYTES_MAX, worker->transfers, &worker->cache,
+			  err);
+}
+
+static void join_unenforced(struct worker *worker)
+{
+	CLEANUP(cleanup_buf) struct buf names;
+
+	buf_init(&names, 4096);
+	for (const char *const *text = sandbox_unenforced(worker->sandbox); *text; text++) {
+		if (names.bytes > 0)
+			buf_append_char(&names, ',');
+		buf_append(&names, *text, strcspn(*text, ":"));
+	}
+	worker->unenforced = xstrdup(names.data);
+}
+
+static void open_membership(struct worker *worker)
+{
+	struct membership_options options = {
+		.event = worker->event,
+		.link = worker->link,
+		.roster = &worker->roster,
+		.slots = worker->options->slots,
+		.unenforced = sandbox_unenforced(worker->sandbox),
+		.context = worker,
+		.on_joined = on_joined,
+		.on_fenced = on_fenced,
+		.on_refused = on_refused,
+		.on_drain = on_drain,
+		.on_error = on_link_error,
+	};
+
+	base62_random(worker->secret, SECRET_CHARS);
+	sha256_of(worker->secret, SECRET_CHARS, options.blob_key_sha256);
+	worker->membership = membership_new(&options);
+}
+
+static int worker_open(struct worker *worker, struct error *err)
+{
+	const struct worker_options *options = worker->options;
+	const struct sandbox_options sandbox = {
+		.state_directory = options->state_directory,
+		.name = options->name,
+		.slots = options->slots,
+		.disk_bytes_max = options->disk_bytes,
+	};
+	const struct worker_link_options link = {
+		.event = worker->event,
+		.conninfo = options->conninfo,
+		.context = worker,
+		.on_up = on_up,
+		.on_down = on_down,
+		.on_wake = on_wake,
+		.on_kill = on_kill,
+	};
+
+	if (watch_signals(worker, err) < 0 || sandbox_open(&sandbox, &worker->sandbox, err) < 0 ||
+	    transfers_new(worker->event, options->api_url, &worker->transfers, err) < 0 ||
+	    open_directories(worker, err) < 0 || worker_link_new(&link, &worker->link, err) < 0)
+		return -1;
+	join_unenforced(worker);
+	open_membership(worker);
+	worker->services = (struct run_services){
+		.event = worker->event,
+		.sandbox = worker->sandbox,
+		.link = worker->link,
+		.cache = worker->cache,
+		.transfers = worker->transfers,
+		.spool_fd = worker->spool_fd,
+		.worker_name = options->name,
+		.unenforced = worker->unenforced,
+		.context = worker,
+		.on_change = on_change,
+		.on_link_error = on_link_error,
+	};
+	return 0;
+}
+
+static void worker_init(struct worker *worker, sd_event *event,
+			const struct worker_options *options)
+{
+	const int64_t normal = SD_EVENT_PRIORITY_NORMAL;
+
+	*worker = (struct worker){.options = options, .event = event, .spool_fd = -1};
+	roster_init(&worker->roster, options->slots);
+	pace_init(&worker->pace);
+	task_init(&worker->turn, event, PRIORITY_TURN_END, on_turn, worker);
+	timer_init(&worker->poll, event, normal, on_poll, worker);
+	timer_init(&worker->retry, event, normal, on_retry, worker);
+	timer_init(&worker->stale, event, normal, on_stale, worker);
+	timer_init(&worker->leave, event, normal, on_leave_timeout, worker);
+}
+
+/* Kills what still runs. The link goes first, so that nothing is answered to a run that is gone. */
+static void worker_release(struct worker *worker)
+{
+	worker_link_free(worker->link);
+	membership_free(worker->membership);
+	roster_release(&worker->roster);
+	cache_free(worker->cache);
+	transfers_free(worker->transfers);
+	sandbox_free(worker->sandbox);
+	cleanup_fd(&worker->spool_fd);
+	free(worker->unenforced);
+	free(worker->step_runs);
+	task_release(&worker->turn);
+	timer_release(&worker->poll);
+	timer_release(&worker->retry);
+	timer_release(&worker->stale);
+	timer_release(&worker->leave);
+}
+
+int worker_run(const struct worker_options *options, struct error *err)
+{
+	sd_event *event = NULL;
+	struct worker worker;
+	int failed = sd_event_new(&event);
+	int result;
+
+	if (failed < 0)
+		return error_set_errno(err, ERR_INTERNAL, -failed, "cannot make an event loop");
+	worker_init(&worker, event, options);
+	result = worker_open(&worker, err);
+	if (result == 0) {
+		failed = sd_event_loop(event);
+		if (failed < 0)
+			result = error_set_errno(err, ERR_INTERNAL, -failed,
+						 "the event loop failed");
+		if (worker.failure.code != ERR_NONE) {
+			*err = worker.failure;
+			result = -1;
+		}
+	}
+	worker_release(&worker);
+	sd_event_unref(event);
+	return result;
+}

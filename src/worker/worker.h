@@ -1,0 +1,29 @@
+/* A worker's life: join the fleet, claim jobs while slots are free, report what ended, stay alive
+ * by heartbeats, fence itself when it cannot, drain, leave. One event loop; what an attempt goes
+ * through is in run.h. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct worker_options {
+	const char *name;
+	size_t slots;
+	const char *state_directory;
+	const char *api_url;
+	const char *conninfo; /* the worker's own login */
+	uint64_t disk_bytes;  /* of each slot's work directory; 0: the sandbox's default */
+};
+
+/* Unstarted jobs are given back after this long: somebody else may be free. */
+#define WORKER_PREFETCH_AGE_MS 1000
+/* A farewell that is not answered is given up. */
+#define WORKER_LEAVE_MS 3000
+#define WORKER_RETRY_MS 250
+
+/* Runs until the worker has left: SIGTERM (or the fleet) drains it, a second SIGTERM or SIGINT
+ * kills its jobs, which are then tried again elsewhere. ERR_FORBIDDEN: the fleet does not know this
+ * worker (any more). Call in the process that sandbox_enclose returned in. */
+MUST_CHECK int worker_run(const struct worker_options *options, struct error *err);

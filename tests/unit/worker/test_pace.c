@@ -1,0 +1,46 @@
+#include "worker/pace.h"
+
+#include "core/limits.h"
+#include "tap.h"
+
+TEST(polling_slows_down_and_wakes_up)
+{
+	struct pace pace;
+
+	pace_init(&pace);
+	EXPECT_INT(pace.poll_ms, PACE_POLL_MIN_MS);
+	for (int i = 0; i < 20; i++)
+		pace_claimed(&pace, 0);
+	EXPECT_INT(pace.poll_ms, PACE_POLL_MAX_MS);
+	pace_claimed(&pace, 1);
+	EXPECT_INT(pace.poll_ms, PACE_POLL_MIN_MS);
+	pace_claimed(&pace, 0);
+	pace_woken(&pace);
+	EXPECT_INT(pace.poll_ms, PACE_POLL_MIN_MS);
+}
+
+TEST(waits_are_spread_around_the_interval)
+{
+	struct pace pace = {.poll_ms = 1000};
+
+	for (uint64_t random = 0; random < 5000; random += 7) {
+		EXPECT(pace_wait_ms(&pace, random) >= 750);
+		EXPECT(pace_wait_ms(&pace, random) <= 1250);
+	}
+	EXPECT(pace_wait_ms(&pace, 0) != pace_wait_ms(&pace, 300));
+}
+
+TEST(only_short_jobs_are_prefetched)
+{
+	struct pace pace;
+
+	pace_init(&pace);
+	EXPECT_INT(pace_prefetch(&pace, 2), 0);
+	for (int i = 0; i < PACE_SAMPLES_MIN; i++)
+		pace_job_ended(&pace, 20 * 1000);
+	EXPECT_INT(pace_prefetch(&pace, 2), 2 * PACE_PREFETCH_PER_SLOT);
+	EXPECT_INT(pace_prefetch(&pace, LIMIT_SLOTS), LIMIT_PREFETCH);
+	/* One long job among the recent ones ends it. */
+	pace_job_ended(&pace, 60ULL * 1000 * 1000);
+	EXPECT_INT(pace_prefetch(&pace, 2), 0);
+}
