@@ -17,7 +17,7 @@ function c_text(text,    out, i, c) {
 	out = ""
 	for (i = 1; i <= length(text); i++) {
 		c = substr(text, i, 1)
-		out = out ((c == "\\" || c == "\"") ? "\\" c : c)
+		out = out (index("\\\"?", c) ? "\\" c : c) # "?" for fear of trigraphs
 	}
 	return out
 }

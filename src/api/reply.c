@@ -87,6 +87,16 @@ static const char *problem_title(enum error_code code)
 	UNREACHABLE();
 }
 
+/* Text that began as UTF-8 may have been cut within a character. */
+static json_t *text_json(const char *text)
+{
+	size_t bytes = strlen(text);
+
+	while (bytes > 0 && !str_is_utf8(text, bytes))
+		bytes--;
+	return json_stringn(text, bytes);
+}
+
 void reply_problem(struct reply *reply, const struct error *err, const char *request_id)
 {
 	char type[sizeof(PROBLEM_TYPE) + 64];
@@ -103,19 +113,16 @@ void reply_problem(struct reply *reply, const struct error *err, const char *req
 	const char *hint = err->code == ERR_INTERNAL
 				   ? "the server's log says more under this request_id"
 				   : err->hint;
-	/* Text from outside may have been cut within a character. */
-	json_t *json = json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", type, "title",
+	json_t *json = json_pack("{s:s, s:s, s:i, s:o, s:s}", "type", type, "title",
 				 problem_title(err->code), "status", status, "detail",
-				 str_is_utf8(detail, strlen(detail)) ? detail : "invalid text",
-				 "request_id", request_id);
+				 text_json(detail), "request_id", request_id);
 	CHECK(json != NULL);
-	if (err->field[0] != '\0' && str_is_utf8(err->field, strlen(err->field)))
-		(void)json_object_set_new(
-			json, "errors",
-			json_pack("[{s:s, s:O}]", "field", err->field, "detail",
-				  json_object_get(json, "detail")));
-	if (hint[0] != '\0' && str_is_utf8(hint, strlen(hint)))
-		(void)json_object_set_new(json, "hint", json_string(hint));
+	if (err->field[0] != '\0')
+		(void)json_object_set_new(json, "errors",
+					  json_pack("[{s:o, s:O}]", "field", text_json(err->field),
+						    "detail", json_object_get(json, "detail")));
+	if (hint[0] != '\0')
+		(void)json_object_set_new(json, "hint", text_json(hint));
 	(void)reply_json(reply, (unsigned)status, json);
 	reply_header(reply, MHD_HTTP_HEADER_CONTENT_TYPE, "application/problem+json");
 	if (error_is_retryable(err->code))

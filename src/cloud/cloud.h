@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "core/limits.h"
 
-#define CLOUD_MACHINES_MAX (LIMIT_WORKERS * 2) /* those that drain and their successors */
+#define CLOUD_MACHINES_MAX ((size_t)LIMIT_WORKERS * 2) /* those that drain and their successors */
 
 struct cloud;
 
@@ -34,7 +34,6 @@ struct cloud_options {
 				* a successor clears what a killed worker left, and inherits its
 				* cache */
 	const char *api_url;
-	const char *log_level;
 	void (*on_end)(void *context, const struct cloud_end *end);
 	void *context;
 };
@@ -61,6 +60,8 @@ size_t cloud_count(const struct cloud *cloud);
 /* Asks the machine to end when its work is done. Unknown ids are fine. */
 void cloud_shut_down(struct cloud *cloud, int64_t worker_id);
 void cloud_shut_down_all(struct cloud *cloud);
+/* Asks all to end now: they kill their jobs and give them back. */
+void cloud_hurry_all(struct cloud *cloud);
 /* Ends it now. on_end follows. */
 void cloud_delete(struct cloud *cloud, int64_t worker_id);
 void cloud_delete_all(struct cloud *cloud);

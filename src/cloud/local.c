@@ -118,8 +118,7 @@ static int process_start(struct process *process, const struct cloud_machine *ma
 	CLEANUP(cleanup_free) char *slots = xasprintf("%llu", (unsigned long long)machine->slots);
 	const char *const argv[] = {
 		options->worker_program, "--name",  machine->name, "--slots",	     slots,
-		"--state-dir",		 directory, "--api-url",   options->api_url, "--log-level",
-		options->log_level,	 NULL};
+		"--state-dir",		 directory, "--api-url",   options->api_url, NULL};
 	struct spawn_options spawn_options = {.argv = argv,
 					      .envp = machine->environment,
 					      .stdin_fd = -1,
@@ -136,7 +135,7 @@ int cloud_create(struct cloud *cloud, const struct cloud_machine *machine, struc
 	while (place < CLOUD_MACHINES_MAX && cloud->processes[place].cloud != NULL)
 		place++;
 	if (place == CLOUD_MACHINES_MAX)
-		return error_set(err, ERR_LIMIT, "there are %d local workers already",
+		return error_set(err, ERR_LIMIT, "there are %zu local workers already",
 				 CLOUD_MACHINES_MAX);
 	CLEANUP(cleanup_free)
 	char *directory = xasprintf("%s/%zu", cloud->options.directory, place + 1);
@@ -178,6 +177,16 @@ void cloud_shut_down_all(struct cloud *cloud)
 {
 	for (size_t i = 0; i < CLOUD_MACHINES_MAX; i++)
 		process_shut_down(&cloud->processes[i]);
+}
+
+void cloud_hurry_all(struct cloud *cloud)
+{
+	for (size_t i = 0; i < CLOUD_MACHINES_MAX; i++) {
+		struct process *process = &cloud->processes[i];
+		process_shut_down(process);
+		if (process->cloud != NULL)
+			(void)kill(process->pid, SIGINT);
+	}
 }
 
 void cloud_delete(struct cloud *cloud, int64_t worker_id)

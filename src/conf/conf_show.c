@@ -1,7 +1,5 @@
 #include "conf/conf.h"
 
-#include <ctype.h>
-
 #include "base/check.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -33,7 +31,10 @@ void conf_environment_name(const struct conf_row *row, char *out, size_t size)
 {
 	(void)snprintf(out, size, "RGRID_%s", row->name);
 	for (char *c = out; *c != '\0'; c++)
-		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+		if (*c == '-')
+			*c = '_';
+		else if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
 }
 
 /* Secrets are only said to be there. */

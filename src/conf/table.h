@@ -4,11 +4,11 @@
 #include "conf/conf.h"
 
 struct conf_row {
-	const char *name; /* "data-dir": in the file, and with "--" as an option */
-	enum conf_type type;
+	const char *name;	  /* "data-dir": in the file, and with "--" as an option */
 	const char *default_text; /* NULL: found out at start */
 	uint64_t min;
 	uint64_t max;
+	enum conf_type type;
 	unsigned users;
 	const char *doc;
 };

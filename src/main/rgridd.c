@@ -98,7 +98,6 @@ static int run_orchestrator(struct call *call, struct error *err)
 		.api_url = conf_text(conf, CONF_API_URL),
 		.worker_dir = conf_text(conf, CONF_WORKER_DIR),
 		.worker_program = worker_program,
-		.log_level = conf_text(conf, CONF_LOG_LEVEL),
 	};
 	return orchestrator_run(&options, err);
 }

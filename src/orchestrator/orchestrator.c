@@ -19,6 +19,7 @@
 #define TICK_FAILED_MS	 500
 #define OBSERVE_GAP_MS	 5000  /* after a longer one silence is measured anew */
 #define SHORT_LIFE_MS	 10000 /* a worker that ends earlier makes the next one wait */
+#define HURRY_MS	 4000  /* for workers to give their jobs back */
 #define CREATE_DELAY_MS	 250
 #define CREATE_DELAY_MAX 30000
 
@@ -31,7 +32,8 @@ struct orchestrator {
 	struct fleet_world world;
 	struct fleet_plan plan;
 	bool stopping;
-	uint64_t kill_at_ms;	    /* while stopping: no more patience with running jobs */
+	bool hurried;		    /* workers were told to give their jobs back */
+	uint64_t hurry_at_ms;	    /* while stopping: running jobs are given back */
 	uint64_t observed_ms;	    /* last successful look at the database; 0: never */
 	uint64_t watching_since_ms; /* looks have come without a gap since then */
 	unsigned short_lives;	    /* workers that ended early, in a row */
@@ -198,6 +200,19 @@ static int act(struct orchestrator *self, bool *ret_busy, struct error *err)
 	return 0;
 }
 
+/* First jobs are to end by themselves, then workers are to give them back, then to be gone. */
+static void lose_patience(struct orchestrator *self)
+{
+	uint64_t now = clock_boottime_ms();
+	if (now < self->hurry_at_ms)
+		return;
+	if (!self->hurried)
+		cloud_hurry_all(self->cloud);
+	self->hurried = true;
+	if (now >= self->hurry_at_ms + HURRY_MS)
+		cloud_delete_all(self->cloud);
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
 	struct orchestrator *self = context;
@@ -209,8 +224,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 		complain(self, "orchestrator.tick_failed", &err);
 	else
 		delay_ms = busy || self->stopping ? TICK_BUSY_MS : TICK_IDLE_MS;
-	if (self->stopping && clock_boottime_ms() >= self->kill_at_ms)
-		cloud_delete_all(self->cloud);
+	if (self->stopping)
+		lose_patience(self);
 	if (self->stopping && cloud_count(self->cloud) == 0)
 		return sd_event_exit(self->event, 0);
 	tick_in(self, delay_ms);
@@ -256,8 +271,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source;
 	log_info("orchestrator.stopping", F_INT("signal", info->ssi_signo),
 		 F_INT("workers", cloud_count(self->cloud)));
-	self->kill_at_ms =
-		self->stopping ? 0 : clock_boottime_ms() + self->options->drain_timeout_ms;
+	uint64_t patience_ms = self->stopping ? 0 : self->options->drain_timeout_ms;
+	self->hurry_at_ms = clock_boottime_ms() + patience_ms;
 	self->stopping = true;
 	cloud_shut_down_all(self->cloud);
 	tick_in(self, 0);
@@ -296,7 +311,6 @@ int orchestrator_run(const struct orchestrator_options *options, struct error *e
 						      .worker_program = options->worker_program,
 						      .directory = options->worker_dir,
 						      .api_url = options->api_url,
-						      .log_level = options->log_level,
 						      .on_end = on_worker_end,
 						      .context = self};
 		result = cloud_new_local(&cloud_options, &self->cloud, err);

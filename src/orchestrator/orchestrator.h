@@ -19,7 +19,6 @@ struct orchestrator_options {
 	const char *api_url;
 	const char *worker_dir;
 	const char *worker_program; /* path of rgrid-worker */
-	const char *log_level;
 };
 
 /* Returns after SIGTERM or SIGINT, when all workers have ended: jobs that run then get

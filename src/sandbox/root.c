@@ -7,6 +7,8 @@
 
 #include "base/fs.h"
 
+#define INIT_BYTES_MAX (4U << 20)
+
 static const struct root_bind allow_list[] = {
 	{"/usr", true},
 	{"/etc/alternatives", true},
@@ -64,7 +66,22 @@ static int make_directory(int root_fd, const char *path, struct error *err)
 	return 0;
 }
 
-int root_build(const char *path, struct error *err)
+static int copy_init(int root_fd, const char *init, struct error *err)
+{
+	struct buf program;
+	buf_init(&program, INIT_BYTES_MAX);
+	int result = fs_read(AT_FDCWD, init, &program, err);
+	CLEANUP(cleanup_fd)
+	int fd = openat(root_fd, ROOT_INIT + 1, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	if (result == 0 && (fd < 0 || fchmod(fd, 0755) < 0))
+		result = error_set_errno(err, ERR_INTERNAL, errno, "cannot create " ROOT_INIT);
+	if (result == 0)
+		result = fs_write_all(fd, program.data, program.bytes, err);
+	buf_release(&program);
+	return result;
+}
+
+int root_build(const char *path, const char *init, struct error *err)
 {
 	if (fs_mkdir_all(path, 0755, err) < 0)
 		return -1;
@@ -84,6 +101,8 @@ int root_build(const char *path, struct error *err)
 		if (write_file(root_fd, files[i].path, files[i].text, err) < 0)
 			return -1;
 	}
+	if (copy_init(root_fd, init, err) < 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(allow_list); i++) {
 		const struct root_bind *bind = &allow_list[i];
 		int result = bind->is_directory ? make_directory(root_fd, bind->path + 1, err)

@@ -15,5 +15,7 @@ struct root_bind {
 /* Calls `visit` for each entry of the allow-list that exists on this machine. */
 void root_each_bind(void (*visit)(void *context, const struct root_bind *bind), void *context);
 
-/* Lays the directory out at `path` (fresh). */
-MUST_CHECK int root_build(const char *path, struct error *err);
+#define ROOT_INIT "/.rgrid-init" /* the sandbox's first process, inside */
+
+/* Lays the directory out at `path` (fresh), with a copy of the program `init` at ROOT_INIT. */
+MUST_CHECK int root_build(const char *path, const char *init, struct error *err);

@@ -25,7 +25,7 @@
 
 #define ID_FIRST	  1000000U /* root: slot n's ids begin at ID_FIRST + n * ID_COUNT */
 #define ID_COUNT	  65536U
-#define CRUN_PIDS	  8 /* processes and threads of crun itself in the attempt's cgroup */
+#define CRUN_PIDS	  6 /* crun's own processes and threads, and our first process */
 #define UNENFORCED_MAX	  6
 #define CRUN_MEMORY_BYTES (4 * MIB) /* crun itself, in the attempt's cgroup */
 
@@ -122,16 +122,35 @@ static int open_slots(struct sandbox *sandbox, const struct sandbox_options *opt
 	return 0;
 }
 
-static int prepare_scratch(const char *state_directory, struct error *err)
+static char *find_init(const struct sandbox_options *options)
 {
-	if (fs_mkdir_all(state_directory, 0700, err) < 0)
+	if (options->init_program != NULL)
+		return xstrdup(options->init_program);
+	char own[512] = "";
+	ssize_t bytes = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	char *slash = bytes > 0 ? strrchr(own, '/') : NULL;
+	if (slash != NULL)
+		*slash = '\0';
+	char *beside = xasprintf("%s/rgrid-sandbox-init", own); /* the build directory */
+	if (access(beside, X_OK) == 0)
+		return beside;
+	free(beside);
+	return xasprintf("%s/../libexec/rgrid/rgrid-sandbox-init", own);
+}
+
+static int prepare_scratch(const struct sandbox_options *options, struct error *err)
+{
+	if (fs_mkdir_all(options->state_directory, 0700, err) < 0)
 		return -1;
 	if (mount("rgrid", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64m") < 0)
 		return error_set_errno(err, ERR_INTERNAL, errno,
 				       "cannot mount a tmpfs on " SCRATCH);
 	if (fs_mkdir_all(SCRATCH "/crun", 0700, err) < 0)
 		return -1;
-	return root_build(SCRATCH "/root", err);
+	CLEANUP(cleanup_free) char *init = find_init(options);
+	if (root_build(SCRATCH "/root", init, err) < 0)
+		return error_wrap(err, "cannot lay out the sandbox's root");
+	return 0;
 }
 
 static int check_crun(struct error *err)
@@ -145,7 +164,7 @@ static int check_crun(struct error *err)
 int sandbox_open(const struct sandbox_options *options, struct sandbox **ret, struct error *err)
 {
 	CHECK(options->slots > 0 && options->slots <= LIMIT_SLOTS);
-	if (check_crun(err) < 0 || prepare_scratch(options->state_directory, err) < 0)
+	if (check_crun(err) < 0 || prepare_scratch(options, err) < 0)
 		return -1;
 	struct sandbox *sandbox = xcalloc(1, sizeof(*sandbox));
 	buf_init(&sandbox->seccomp, 256 * KIB);
@@ -156,7 +175,8 @@ int sandbox_open(const struct sandbox_options *options, struct sandbox **ret, st
 	read_id_map(sandbox);
 	sandbox->groups = cgroups_open(sandbox->name);
 	sandbox->networks = networks_open(sandbox->name, SCRATCH, options->slots, sandbox->is_root);
-	if (syscall_filter_compile(&sandbox->seccomp, err) < 0 || open_slots(sandbox, options, err) < 0) {
+	if (syscall_filter_compile(&sandbox->seccomp, err) < 0 ||
+	    open_slots(sandbox, options, err) < 0) {
 		sandbox_free(sandbox);
 		return -1;
 	}
@@ -241,11 +261,17 @@ static int write_config(struct sandbox *sandbox, size_t slot_index, const struct
 			struct error *err)
 {
 	struct slot *slot = slot_at(sandbox, slot_index);
+	const char *argv[LIMIT_ARGS_COUNT + 8] = {ROOT_INIT};
+	size_t count = 1;
+	for (const char *const *word = run->argv; *word != NULL; word++) {
+		CHECK(count < ARRAY_SIZE(argv) - 1);
+		argv[count++] = *word;
+	}
 	struct crun_config config = {
 		.root = SCRATCH "/root",
 		.work = slot->volume.mount_point,
 		.seccomp = sandbox->seccomp.data,
-		.argv = run->argv,
+		.argv = argv,
 		.envp = run->envp,
 		.file_bytes_max = run->limits.disk_bytes,
 		.tmp_bytes_max = run->limits.memory_bytes,
@@ -359,7 +385,7 @@ void sandbox_finish(struct sandbox *sandbox, size_t slot_index, int wait_status,
 	cgroup_read_usage(slot->group, &usage);
 	ret->out_of_memory = usage.out_of_memory;
 	ret->out_of_pids = usage.out_of_pids;
-	ret->out_of_disk = volume_is_full(&slot->volume);
+	ret->out_of_disk = volume_is_full(&slot->volume) || ret->exit_code == 128 + SIGXFSZ;
 	ret->cpu_us = usage.cpu_us;
 	ret->memory_peak_bytes = usage.memory_peak_bytes;
 	if (ret->exit_code != 0 && !ret->out_of_memory)

@@ -31,6 +31,7 @@ struct sandbox_options {
 	const char *name;            /* of the worker: names the cgroup */
 	size_t slots;
 	uint64_t disk_bytes_max;     /* size of each slot's work file system */
+	const char *init_program;    /* rgrid-sandbox-init; NULL: beside this executable */
 };
 
 MUST_CHECK int sandbox_open(const struct sandbox_options *options, struct sandbox **ret,

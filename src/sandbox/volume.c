@@ -15,8 +15,10 @@
 #include "base/spawn.h"
 #include "base/str.h"
 
-#define LOOP_ATTEMPTS	16
-#define FULL_BLOCKS_MAX 4 /* free blocks that nothing more can be done with */
+#define LOOP_ATTEMPTS 16
+/* ext4 keeps up to 2 %, at most 4096 blocks, for itself: as good as full is full. */
+#define FULL_PART	25
+#define FULL_BLOCKS_MAX 4096
 
 static int make_file_system(const char *image, uint64_t bytes, struct error *err)
 {
@@ -152,5 +154,7 @@ bool volume_is_full(const struct volume *volume)
 {
 	struct statvfs status;
 	return volume->has_quota && fstatvfs(volume->fd, &status) == 0 &&
-	       (status.f_bavail <= FULL_BLOCKS_MAX || status.f_favail == 0);
+	       ((status.f_bavail <= status.f_blocks / FULL_PART &&
+		 status.f_bavail <= FULL_BLOCKS_MAX) ||
+		status.f_favail == 0);
 }

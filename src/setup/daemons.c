@@ -9,14 +9,14 @@
 #include "base/log.h"
 #include "setup/orphans.h"
 
-#define POLL_MS		     25 /* between two questions whether it is ready */
+#define POLL_US		     25000 /* between two questions whether it is ready */
 #define EARLY_DEATHS_MAX     5
 #define ORPHANS_PATIENCE     100 /* polls of 20 ms until SIGKILL */
 #define ORPHANS_END_MS	     5000
 #define API_PATIENCE_MS	     5000
 #define POSTGRES_PATIENCE_MS 60000
 #define DRAIN_SLACK_MS	     15000 /* for the orchestrator's own part, beyond the jobs' */
-#define HURRY_MS	     5000
+#define HURRY_MS	     5000  /* more than the orchestrator gives its workers then */
 
 static const char *const names[DAEMON_COUNT] = {
 	[DAEMON_POSTGRES] = "postgres",
@@ -66,17 +66,19 @@ static void set_patience(struct daemons *daemons, uint64_t patience_ms)
 /* Asks one to end; how firmly depends on how often it was asked and who is waiting. */
 static void stop_one(struct daemons *daemons, enum daemon which)
 {
-	bool firmly = daemons->hurry || daemons->lost_patience;
-	int signal = firmly ? SIGKILL : SIGTERM;
+	int signal = daemons->lost_patience ? SIGKILL : SIGTERM;
 	uint64_t patience_ms = API_PATIENCE_MS;
+	if (which == DAEMON_API && daemons->hurry)
+		signal = SIGKILL;
 	if (which == DAEMON_ORCHESTRATOR)
+		/* Asked again, it lets its workers give their jobs back at once. */
 		patience_ms = daemons->options.drain_timeout_ms + DRAIN_SLACK_MS;
 	if (which == DAEMON_POSTGRES) {
 		/* Its fast shutdown is quick, and spares the next start a recovery. */
 		signal = daemons->lost_patience ? SIGQUIT : SIGINT;
-		patience_ms = daemons->hurry ? HURRY_MS : POSTGRES_PATIENCE_MS;
+		patience_ms = POSTGRES_PATIENCE_MS;
 	}
-	set_patience(daemons, patience_ms);
+	set_patience(daemons, daemons->hurry ? HURRY_MS : patience_ms);
 	service_stop(&daemons->services[which], signal);
 }
 
@@ -174,7 +176,7 @@ void daemons_release(struct daemons *daemons)
 		return;
 	uint64_t deadline_ms = clock_boottime_ms() + ORPHANS_END_MS;
 	while (reap(daemons, SIGKILL) > 0 && clock_boottime_ms() < deadline_ms)
-		(void)sd_event_run(daemons->event, POLL_MS * 1000);
+		(void)sd_event_run(daemons->event, POLL_US);
 	daemons->event = sd_event_unref(daemons->event);
 }
 
@@ -223,10 +225,9 @@ int daemons_wait(struct daemons *daemons, bool (*ready)(void *context), void *co
 			if (timeout_ms != 0 && clock_boottime_ms() - started_ms > timeout_ms)
 				return error_set(err, ERR_TIMEOUT,
 						 "it did not happen within %llu s",
-						 (unsigned long long)timeout_ms / 1000);
+						 (unsigned long long)(timeout_ms / 1000));
 		}
-		int result =
-			sd_event_run(daemons->event, ready != NULL ? POLL_MS * 1000 : UINT64_MAX);
+		int result = sd_event_run(daemons->event, ready != NULL ? POLL_US : UINT64_MAX);
 		if (result < 0)
 			return error_set_errno(err, ERR_INTERNAL, -result, "the event loop failed");
 	}

@@ -29,8 +29,8 @@
 #define READY_MS	    60000
 #define POLL_MS		    50
 #define READYZ_TIMEOUT_MS   2000
-#define CONNECTIONS_SPARE   40 /* operators, orchestrator, PostgreSQL's own */
-#define CONNECTIONS_WORKER  4  /* of each worker's login */
+#define CONNECTIONS_SPARE   40	 /* operators, orchestrator, PostgreSQL's own */
+#define CONNECTIONS_WORKER  8ULL /* 4 of each worker's login, and of its successor's */
 #define UNENFORCED_BYTES    (16 * KIB)
 #define CHILD_ARGUMENTS_MAX 24
 
@@ -146,7 +146,7 @@ static int prepare(struct up *up, struct error *err)
 {
 	const struct conf *conf = up->conf;
 	uint64_t connections = CONNECTIONS_SPARE + conf_number(conf, CONF_API_CONNECTIONS) +
-			       CONNECTIONS_WORKER * 2 * conf_number(conf, CONF_WORKERS);
+			       CONNECTIONS_WORKER * conf_number(conf, CONF_WORKERS);
 	if (programs_check(err) < 0 ||
 	    data_dir_open(conf_text(conf, CONF_DATA_DIR), &up->dir, err) < 0)
 		return -1;
@@ -320,13 +320,16 @@ static void print_unenforced(const struct up *up)
 
 static void print_usage(const struct up *up)
 {
-	(void)printf("The grid is up: %s workers with %s slots each.\n\n"
-		     "  export RGRID_URL=%s\n  export RGRID_TOKEN=%s\n\n"
-		     "or, to keep them:  rgrid init --url %s --token %s\n"
+	uint64_t workers = conf_number(up->conf, CONF_WORKERS);
+	uint64_t slots = conf_number(up->conf, CONF_SLOTS);
+	(void)printf("The grid is up: %llu worker%s with %llu slot%s.\n\n",
+		     (unsigned long long)workers, workers == 1 ? "" : "s",
+		     (unsigned long long)slots, slots == 1 ? "" : "s");
+	(void)printf("  export RGRID_URL=%s\n  export RGRID_TOKEN=%s\n\n", up->url, up->token);
+	(void)printf("or, to keep them:  rgrid init --url %s --token %s\n"
 		     "then:              rgrid run SCRIPT\n\n"
 		     "data and logs: %s\n",
-		     conf_text(up->conf, CONF_WORKERS), conf_text(up->conf, CONF_SLOTS), up->url,
-		     up->token, up->url, up->token, up->dir.path);
+		     up->url, up->token, up->dir.path);
 	print_unenforced(up);
 	(void)printf("Ctrl-C stops it; the next `rgrid up` finds all jobs again.\n");
 	(void)fflush(stdout);

@@ -12,12 +12,12 @@
 /* RGRID_JOB_ID, _BATCH_ID, _INDEX, _ATTEMPT, PYTHONUNBUFFERED, and the NULL */
 #define OWN_ENV_MAX 6
 
-/* As the user would name it: bare for an interpreter, with a directory where it is searched for. */
+/* As the user would name it to an interpreter; with its directory where it would be searched for. */
 static char *script_word(const struct job_spec *spec)
 {
-	bool is_program = spec->runtime->argv[0] == NULL;
-
-	if (is_program || spec->script_name[0] == '-')
+	if (spec->runtime->argv[0] == NULL)
+		return xasprintf("/work/%s", spec->script_name);
+	if (spec->script_name[0] == '-')
 		return xasprintf("./%s", spec->script_name);
 	return xstrdup(spec->script_name);
 }

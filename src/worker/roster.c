@@ -39,13 +39,20 @@ void roster_sweep(struct roster *roster)
 	roster->count = kept;
 }
 
+/* Not thrown away: the same attempt may have been given back and claimed anew. */
+static bool is_ours(const struct run *run)
+{
+	return run_state(run) != RUN_DISCARDED && run_state(run) != RUN_OVER;
+}
+
 struct run *roster_find(const struct roster *roster, int64_t job_id, int32_t attempt)
 {
 	for (size_t i = 0; i < roster->count; i++) {
-		const struct lease_id *lease = run_lease(roster->runs[i]);
+		struct run *run = roster->runs[i];
 
-		if (lease->job_id == job_id && lease->attempt == attempt)
-			return roster->runs[i];
+		if (is_ours(run) && run_lease(run)->job_id == job_id &&
+		    run_lease(run)->attempt == attempt)
+			return run;
 	}
 	return NULL;
 }
@@ -99,9 +106,7 @@ struct lease_id *roster_leases(const struct roster *roster, size_t *ret_count)
 	size_t count = 0;
 
 	for (size_t i = 0; i < roster->count; i++) {
-		enum run_state state = run_state(roster->runs[i]);
-
-		if (state != RUN_DISCARDED && state != RUN_OVER)
+		if (is_ours(roster->runs[i]))
 			leases[count++] = *run_lease(roster->runs[i]);
 	}
 	*ret_count = count;

@@ -19,6 +19,7 @@ void roster_release(struct roster *roster); /* frees all runs, killing what stil
 void roster_add(struct roster *roster, struct run *run);
 /* Frees what is over. */
 void roster_sweep(struct roster *roster);
+/* NULL: none that is still ours. */
 struct run *roster_find(const struct roster *roster, int64_t job_id, int32_t attempt);
 
 size_t roster_count(const struct roster *roster, enum run_state state);

@@ -2,8 +2,7 @@
 # A fake server for tests of the command line (see fake_api.py). Source after tests/tap.sh, then
 # fake_start sets RGRID_URL and RGRID_TOKEN and a home directory of the test's own; stops at the end.
 
-RGRID=${RGRID:-$PWD/build/src/main/rgrid}
-export RGRID
+. tests/cli/program.sh
 
 fake_start() {
 	python3 "$PWD/tests/cli/fake_api.py" "$TEST_DIR/port" &
@@ -11,7 +10,7 @@ fake_start() {
 	tap_at_exit() { kill "$fake_pid" && wait "$fake_pid" 2>/dev/null; }
 	wait_until 20 test -s "$TEST_DIR/port" || exit 1
 	RGRID_URL=http://127.0.0.1:$(cat "$TEST_DIR/port")
-	export RGRID_URL HOME=$TEST_DIR/home RGRID_TOKEN=rgk_testtest_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_000000
+	export RGRID_URL HOME=$TEST_DIR/home RGRID_TOKEN=rgk_testtest_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_2ZXm7g
 	unset XDG_CONFIG_HOME RGRID_CA_FILE
 	mkdir -p "$HOME" "$TEST_DIR/work"
 	cd "$TEST_DIR/work" || exit 1

@@ -29,7 +29,7 @@ import threading
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
-TOKEN = "rgk_" + "test" * 2 + "_" + "a" * 32 + "_000000"
+TOKEN = "rgk_testtest_" + "a" * 32 + "_2ZXm7g"
 INTERPRETERS = {"python": ["python3"], "bash": ["bash"], "node": ["node"], "exec": []}
 
 lock = threading.RLock()

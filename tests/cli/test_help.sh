@@ -3,8 +3,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
+. tests/cli/program.sh
 tap_begin
-RGRID=${RGRID:-$PWD/build/src/main/rgrid}
 export HOME=$TEST_DIR
 unset RGRID_URL RGRID_TOKEN XDG_CONFIG_HOME
 cd "$TEST_DIR" || exit 1

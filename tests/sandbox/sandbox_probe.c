@@ -126,7 +126,8 @@ static int probe_main(int argc, const char **argv, int *ret_exit, struct error *
 	struct sandbox_options sandbox_options = {.state_directory = words[0],
 						  .name = "probe",
 						  .slots = 2,
-						  .disk_bytes_max = probe.disk_bytes};
+						  .disk_bytes_max = probe.disk_bytes,
+						  .init_program = getenv("RGRID_SANDBOX_INIT")};
 	struct sandbox *sandbox;
 	if (sandbox_open(&sandbox_options, &sandbox, err) < 0)
 		return -1;

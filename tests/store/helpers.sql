@@ -36,7 +36,7 @@ $$;
 
 -- Where a job stands: "ready 1", "lease 2", "delayed 2", "parked 1", or of the last attempt "ended 1 5"
 -- (number, outcome).
-CREATE FUNCTION t.place(p_job bigint) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
+CREATE FUNCTION t.place(p_job bigint) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER AS $$
 	SELECT coalesce(string_agg(place, '+'),
 		(SELECT format('ended %s %s', attempt, outcome) FROM rg.attempt
 			WHERE job_id = p_job AND final ORDER BY attempt DESC LIMIT 1), 'nowhere')
@@ -47,7 +47,7 @@ CREATE FUNCTION t.place(p_job bigint) RETURNS text LANGUAGE sql SECURITY DEFINER
 $$;
 
 -- Folded and unfolded together: "total completed failed cancelled".
-CREATE FUNCTION t.counts(p_batch bigint) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
+CREATE FUNCTION t.counts(p_batch bigint) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER AS $$
 	SELECT format('%s %s %s %s', b.total + coalesce(sum(d.total), 0),
 		b.completed + coalesce(sum(d.completed), 0), b.failed + coalesce(sum(d.failed), 0),
 		b.cancelled + coalesce(sum(d.cancelled), 0))
@@ -55,7 +55,7 @@ CREATE FUNCTION t.counts(p_batch bigint) RETURNS text LANGUAGE sql SECURITY DEFI
 $$;
 
 -- What must hold whenever nobody is in the middle of a transaction; one line per violation.
-CREATE FUNCTION t.violations() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS $$
+CREATE FUNCTION t.violations() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER AS $$
 	WITH place AS MATERIALIZED (
 		SELECT job_id, attempt, gate_id, 'ready' AS name FROM rg.ready
 		UNION ALL SELECT job_id, attempt, gate_id, 'delayed' FROM rg.delayed
