@@ -27,7 +27,7 @@ SELECT rg.retry_batch($1, $2, $3);
 -- position.
 SELECT a.xid, a.job_id,
 	j.id, j.project_id, j.batch_id, j.batch_index, j.name, j.labels,
-	(extract(epoch FROM j.created_at) * 1000000)::bigint,
+	((j.id >> 22) + 1735689600000) * 1000,
 	CASE a.outcome WHEN 1 THEN 3 WHEN 5 THEN 5 ELSE 4 END,
 	NULL, a.attempt, NULL, NULL, NULL, a.worker_id,
 	(extract(epoch FROM a.started_at) * 1000000)::bigint,

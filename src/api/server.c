@@ -81,7 +81,7 @@ static void on_completed(void *context, struct MHD_Connection *http, void **requ
 	buf_release(&request->body);
 	json_decref(request->json);
 	query_release(&request->query);
-	free(request->submission);
+	submission_free(request->submission);
 	free(request->target);
 	atomic_fetch_sub(&server->memory_bytes, request->memory_bytes);
 	free(request);

@@ -26,6 +26,15 @@ struct submitter {
 	bool is_stopping;
 };
 
+void submission_free(struct submission *submission)
+{
+	if (submission == NULL)
+		return;
+	free(submission->spec);
+	free(submission->labels);
+	free(submission);
+}
+
 struct group {
 	struct submission *items[GROUP_MAX];
 	size_t count;

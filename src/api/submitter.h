@@ -16,15 +16,14 @@ struct submitter;
 
 enum submission_status { SUBMISSION_CREATED = 1, SUBMISSION_REPLAYED = 2, SUBMISSION_MISMATCH = 3 };
 
-/* Text is borrowed until the request goes on. */
 struct submission {
 	struct request *request; /* goes on when this is done */
 	int64_t project_id;
 	const char *key; /* NULL: no idempotency */
 	uint8_t request_sha256[SHA256_BYTES];
-	const char *spec;
-	const char *name;   /* or NULL */
-	const char *labels; /* JSON or NULL */
+	char *spec;	  /* owned */
+	char *labels;	  /* JSON or NULL, owned */
+	const char *name; /* or NULL; like key borrowed from the request */
 	int64_t retries;
 	/* The result */
 	bool has_failed;
@@ -33,6 +32,8 @@ struct submission {
 	enum submission_status status;
 	struct submission *next; /* of the queue */
 };
+
+void submission_free(struct submission *submission);
 
 struct submitter *submitter_start(const char *conninfo, struct waker *waker);
 /* Finishes what is queued. */

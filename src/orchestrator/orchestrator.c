@@ -11,6 +11,7 @@
 #include "cloud/cloud.h"
 #include "conf/conninfo.h"
 #include "conf/environment.h"
+#include "core/id.h"
 #include "orchestrator/fleet_store.h"
 #include "store/pg.h"
 
@@ -53,6 +54,10 @@ static void tick_in(struct orchestrator *self, uint64_t delay_ms)
 static void complain(struct orchestrator *self, const char *event, const struct error *err)
 {
 	bool down = err->code == ERR_UNAVAILABLE;
+	if (err->code == ERR_CONFLICT) { /* the worker was faster; the next look shows it */
+		log_debug(event, F_ERROR(err));
+		return;
+	}
 	if (!down || !self->database_down)
 		log_warning(event, F_ERROR(err));
 	self->database_down = self->database_down || down;
@@ -89,12 +94,14 @@ static int observe(struct orchestrator *self, struct error *err)
 static int end_worker(struct orchestrator *self, int64_t worker_id, const char *reason,
 		      enum worker_state state, struct error *err)
 {
+	char text[ID_TEXT_BYTES];
 	int64_t lost = 0;
 	if (fleet_store_end(self->pg, worker_id, reason, state, &lost, err) < 0)
 		return -1;
 	if (lost > 0) {
-		log_warning("worker.jobs_rescued", F_INT("worker", worker_id), F_INT("jobs", lost),
-			    F_STR("reason", reason));
+		log_warning("worker.jobs_rescued",
+			    F_STR("worker", id_format(ID_WORKER, worker_id, text)),
+			    F_INT("jobs", lost), F_STR("reason", reason));
 		return fleet_store_wake(self->pg, err);
 	}
 	return 0;
@@ -108,6 +115,7 @@ static int create_worker(struct orchestrator *self, const struct fleet_action *a
 	CLEANUP(cleanup_buf) struct buf conninfo;
 	buf_init(&conninfo, CONNINFO_BYTES_MAX);
 	CLEANUP(cleanup_free) char *name = NULL;
+	char text[ID_TEXT_BYTES];
 	int64_t id = 0;
 	if (fleet_store_create(self->pg, self->options->conninfo, &id, &name, &conninfo, err) < 0 ||
 	    fleet_store_note(self->pg, "worker.create", id, action->rule, action->reason, err) < 0)
@@ -120,8 +128,8 @@ static int create_worker(struct orchestrator *self, const struct fleet_action *a
 					.name = name,
 					.slots = self->options->slots,
 					.environment = environment.entries};
-	log_info("worker.create", F_INT("worker", id), F_STR("name", name),
-		 F_INT("rule", action->rule), F_STR("reason", action->reason));
+	log_info("worker.create", F_STR("worker", id_format(ID_WORKER, id, text)),
+		 F_STR("name", name), F_INT("rule", action->rule), F_STR("reason", action->reason));
 	return cloud_create(self->cloud, &machine, err);
 }
 
@@ -249,11 +257,13 @@ static void on_worker_end(void *context, const struct cloud_end *end)
 {
 	struct orchestrator *self = context;
 	struct error err = {0};
+	char text[ID_TEXT_BYTES];
+	(void)id_format(ID_WORKER, end->worker_id, text);
 	if (end->in_order)
-		log_info("worker.ended", F_INT("worker", end->worker_id));
+		log_info("worker.ended", F_STR("worker", text));
 	else
-		log_warning("worker.died", F_INT("worker", end->worker_id),
-			    F_STR("reason", end->reason), F_INT("lived_ms", end->lived_ms));
+		log_warning("worker.died", F_STR("worker", text), F_STR("reason", end->reason),
+			    F_INT("lived_ms", end->lived_ms));
 	if (end->lived_ms >= SHORT_LIFE_MS)
 		self->short_lives = 0;
 	else if (!self->stopping)

@@ -11,10 +11,13 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/fs.h"
+#include "base/rand.h"
 #include "base/spawn.h"
 
 #define RULES_BYTES_MAX	  8192
 #define COMMAND_WORDS_MAX 24
+#define LINK_NUMBERS	  16384 /* blocks of four addresses in 172.31.0.0/16 */
+#define LINK_ATTEMPTS	  64
 
 /* 10.0.0.0/8 and its like, loopback, link-local with the metadata service, shared address space,
  * multicast and reserved. */
@@ -24,6 +27,13 @@
 
 static const char resolvers[] = "nameserver 9.9.9.9\nnameserver 1.1.1.1\noptions edns0\n";
 
+/* A slot's pair of interfaces. Out here it is "rgj<number>"; the number also gives the addresses.
+ */
+struct link {
+	char *path; /* of the namespace; NULL until made */
+	unsigned number;
+};
+
 struct networks {
 	char *table;
 	char *directory;
@@ -31,8 +41,7 @@ struct networks {
 	const char *missing; /* NULL: usable */
 	bool has_rules;
 	size_t slot_count;
-	char **paths; /* NULL until made */
-	pid_t tag;    /* in interface names: several workers share the machine */
+	struct link *links;
 };
 
 /* Runs a program to its end; `input` goes to its standard input. */
@@ -79,7 +88,8 @@ static void delete_table(const struct networks *networks)
 		return;
 }
 
-/* Interfaces of jobs are rgj<tag>-<slot>: whatever comes in by them is filtered by these chains. */
+/* Whatever comes in by an interface of a job is filtered by these chains. Several workers of one
+ * machine load the same rules, each in a table of its own; a packet must pass all. */
 static int load_rules(struct networks *networks, struct error *err)
 {
 	struct buf rules;
@@ -88,24 +98,23 @@ static int load_rules(struct networks *networks, struct error *err)
 		    "table inet %s {\n"
 		    " chain forward {\n"
 		    "  type filter hook forward priority filter - 10; policy accept;\n"
-		    "  iifname \"rgj%d-*\" meta nfproto ipv6 drop\n"
-		    "  iifname \"rgj%d-*\" ip daddr { " BLOCKED_RANGES
+		    "  iifname \"rgj*\" meta nfproto ipv6 drop\n"
+		    "  iifname \"rgj*\" ip daddr { " BLOCKED_RANGES
 		    " } reject with icmp type admin-prohibited\n"
-		    "  iifname \"rgj%d-*\" oifname \"rgj*\" drop\n"
-		    "  oifname \"rgj%d-*\" ct state established,related accept\n"
-		    "  oifname \"rgj%d-*\" drop\n"
+		    "  iifname \"rgj*\" oifname \"rgj*\" drop\n"
+		    "  oifname \"rgj*\" ct state established,related accept\n"
+		    "  oifname \"rgj*\" drop\n"
 		    " }\n"
 		    " chain input {\n"
 		    "  type filter hook input priority filter - 10; policy accept;\n"
-		    "  iifname \"rgj%d-*\" drop\n"
+		    "  iifname \"rgj*\" drop\n"
 		    " }\n"
 		    " chain translate {\n"
 		    "  type nat hook postrouting priority srcnat; policy accept;\n"
-		    "  iifname \"rgj%d-*\" masquerade\n"
+		    "  iifname \"rgj*\" masquerade\n"
 		    " }\n"
 		    "}\n",
-		    networks->table, networks->tag, networks->tag, networks->tag, networks->tag,
-		    networks->tag, networks->tag, networks->tag);
+		    networks->table);
 	CHECK(!rules.overflowed);
 	const char *argv[] = {"nft", "-f", "-", NULL};
 	int result = run(argv, rules.data, err);
@@ -130,9 +139,7 @@ struct networks *networks_open(const char *name, const char *directory, size_t s
 	networks->directory = xstrdup(directory);
 	networks->resolv_conf = xasprintf("%s/resolv.conf", directory);
 	networks->slot_count = slots;
-	networks->paths = xcalloc(slots, sizeof(*networks->paths));
-	/* Interface names have 15 bytes: "rgj" + 5 digits + "-" + slot. */
-	networks->tag = getppid() > 0 ? getpid() % 100000 : getpid();
+	networks->links = xcalloc(slots, sizeof(*networks->links));
 	if (!is_root)
 		networks->missing = "an ordinary user cannot make one";
 	else if (access("/usr/sbin/nft", X_OK) < 0)
@@ -149,18 +156,18 @@ void networks_free(struct networks *networks)
 	if (networks == NULL)
 		return;
 	for (size_t i = 0; i < networks->slot_count; i++) {
-		if (networks->paths[i] == NULL)
+		struct link *link = &networks->links[i];
+		if (link->path == NULL)
 			continue;
 		struct error ignored; /* the namespace's end removes the pair as well, only later */
-		CLEANUP(cleanup_free)
-		char *words = xasprintf("link delete rgj%d-%zu", networks->tag, i);
+		CLEANUP(cleanup_free) char *words = xasprintf("link delete rgj%u", link->number);
 		if (ip(words, &ignored) == 0)
-			(void)umount2(networks->paths[i], MNT_DETACH);
-		free(networks->paths[i]);
+			(void)umount2(link->path, MNT_DETACH);
+		free(link->path);
 	}
 	if (networks->has_rules)
 		delete_table(networks);
-	free(networks->paths);
+	free(networks->links);
 	free(networks->table);
 	free(networks->directory);
 	free(networks->resolv_conf);
@@ -193,22 +200,37 @@ static int make_namespace(const char *path, struct error *err)
 	return 0;
 }
 
-/* The addresses of slot n: 172.31.(n / 64).(4 * (n % 64)) + 1 out here, + 2 inside, /30. They are
- * never seen outside; every worker of the machine has interfaces of its own, and so may use the
- * same: replies are told apart by connection tracking and the interface's own route. */
-static int join_up(const struct networks *networks, size_t slot, const char *path,
-		   struct error *err)
+/* Makes the pair under the first number that no interface of this machine has: the kernel's refusal
+ * of a second interface of one name is what tells workers' numbers apart. */
+static int make_pair(const char *path, unsigned *ret_number, struct error *err)
 {
-	unsigned third = (unsigned)((size_t)networks->tag % 4 * 64 + slot / 64) % 256;
-	unsigned fourth = (unsigned)(slot % 64) * 4;
-	char name[32];
-	(void)snprintf(name, sizeof(name), "rgj%d-%zu", networks->tag, slot);
+	unsigned first = (unsigned)rand_below(LINK_NUMBERS);
+	for (unsigned i = 0; i < LINK_ATTEMPTS; i++) {
+		unsigned number = (first + i) % LINK_NUMBERS;
+		CLEANUP(cleanup_free)
+		char *words =
+			xasprintf("link add rgj%u type veth peer name eth0 netns %s", number, path);
+		if (ip(words, err) == 0) {
+			*ret_number = number;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* The addresses of number n: the n-th /30 of 172.31.0.0/16, the first out here, the second inside.
+ * They are never seen outside. */
+static int join_up(const char *path, unsigned *ret_number, struct error *err)
+{
+	unsigned number;
+	if (make_pair(path, &number, err) < 0)
+		return -1;
+	unsigned third = number / 64;
+	unsigned fourth = number % 64 * 4;
 	CLEANUP(cleanup_free)
-	char *make = xasprintf("link add %s type veth peer name eth0 netns %s", name, path);
-	CLEANUP(cleanup_free)
-	char *address = xasprintf("addr add 172.31.%u.%u/30 dev %s", third, fourth + 1, name);
-	CLEANUP(cleanup_free) char *up = xasprintf("link set %s up", name);
-	if (ip(make, err) < 0 || ip(address, err) < 0 || ip(up, err) < 0)
+	char *address = xasprintf("addr add 172.31.%u.%u/30 dev rgj%u", third, fourth + 1, number);
+	CLEANUP(cleanup_free) char *up = xasprintf("link set rgj%u up", number);
+	if (ip(address, err) < 0 || ip(up, err) < 0)
 		return -1;
 	CLEANUP(cleanup_free) char *net = xasprintf("--net=%s", path);
 	CLEANUP(cleanup_free) char *inside = xasprintf("172.31.%u.%u/30", third, fourth + 2);
@@ -218,18 +240,20 @@ static int join_up(const struct networks *networks, size_t slot, const char *pat
 	const char *eth0[] = {"nsenter", net, "ip", "link", "set", "eth0", "up", NULL};
 	const char *route[] = {"nsenter", net,	 "ip",	  "route", "add",
 			       "default", "via", gateway, NULL};
-	return run(loopback, NULL, err) < 0 || run(own, NULL, err) < 0 ||
-			       run(eth0, NULL, err) < 0 || run(route, NULL, err) < 0
-		       ? -1
-		       : 0;
+	if (run(loopback, NULL, err) < 0 || run(own, NULL, err) < 0 || run(eth0, NULL, err) < 0 ||
+	    run(route, NULL, err) < 0)
+		return -1;
+	*ret_number = number;
+	return 0;
 }
 
 int network_get(struct networks *networks, size_t slot, const char **ret_path, struct error *err)
 {
 	CHECK(slot < networks->slot_count);
 	CHECK(networks->missing == NULL);
-	if (networks->paths[slot] != NULL) {
-		*ret_path = networks->paths[slot];
+	struct link *link = &networks->links[slot];
+	if (link->path != NULL) {
+		*ret_path = link->path;
 		return 0;
 	}
 	if (!networks->has_rules &&
@@ -237,11 +261,11 @@ int network_get(struct networks *networks, size_t slot, const char **ret_path, s
 	     enable_forwarding(err) < 0 || load_rules(networks, err) < 0))
 		return error_wrap(err, "the job's network");
 	CLEANUP(cleanup_free) char *path = xasprintf("%s/net-%zu", networks->directory, slot);
-	if (make_namespace(path, err) < 0 || join_up(networks, slot, path, err) < 0) {
+	if (make_namespace(path, err) < 0 || join_up(path, &link->number, err) < 0) {
 		(void)umount2(path, MNT_DETACH);
 		return error_wrap(err, "the job's network");
 	}
-	networks->paths[slot] = TAKE_PTR(path);
-	*ret_path = networks->paths[slot];
+	link->path = TAKE_PTR(path);
+	*ret_path = link->path;
 	return 0;
 }

@@ -322,9 +322,9 @@ static void print_usage(const struct up *up)
 {
 	uint64_t workers = conf_number(up->conf, CONF_WORKERS);
 	uint64_t slots = conf_number(up->conf, CONF_SLOTS);
-	(void)printf("The grid is up: %llu worker%s with %llu slot%s.\n\n",
+	(void)printf("The grid is up: %llu worker%s with %llu slot%s%s.\n\n",
 		     (unsigned long long)workers, workers == 1 ? "" : "s",
-		     (unsigned long long)slots, slots == 1 ? "" : "s");
+		     (unsigned long long)slots, slots == 1 ? "" : "s", workers == 1 ? "" : " each");
 	(void)printf("  export RGRID_URL=%s\n  export RGRID_TOKEN=%s\n\n", up->url, up->token);
 	(void)printf("or, to keep them:  rgrid init --url %s --token %s\n"
 		     "then:              rgrid run SCRIPT\n\n"

@@ -126,18 +126,18 @@ first_interrupt() {
 	"$RGRID" run slow.py >slow.out 2>slow.err &
 	local client=$! code=0
 	wait_until 10 grep -q '^2$' slow.out || return 1
-	kill -INT $client
-	wait $client || code=$?
-	[ $code -eq 130 ] && grep -q 'rgrid attach job_' slow.err && last_is running && "$RGRID" cancel last && wait_until 10 last_is cancelled
+	kill -INT "$client"
+	wait "$client" || code=$?
+	[ "$code" -eq 130 ] && grep -q 'rgrid attach job_' slow.err && last_is running && "$RGRID" cancel last && wait_until 10 last_is cancelled
 }
 check "the first Ctrl-C detaches" first_interrupt
 cancelling() {
 	"$RGRID" run --cancel-on-interrupt slow.py >slow.out 2>slow.err &
 	local client=$! code=0
 	wait_until 10 grep -q '^2$' slow.out || return 1
-	kill -INT $client
-	wait $client || code=$?
-	[ $code -eq 130 ] && wait_until 10 last_is cancelled
+	kill -INT "$client"
+	wait "$client" || code=$?
+	[ "$code" -eq 130 ] && wait_until 10 last_is cancelled
 }
 check "--cancel-on-interrupt cancels" cancelling
 head_leaves() {
@@ -153,7 +153,7 @@ stdin_variants() {
 	printf 'one\ntwo\n' >lines.txt
 	[ "$("$RGRID" run stdin.py <lines.txt)" = "'one\\ntwo\\n'" ] &&
 		[ "$(printf 'piped' | "$RGRID" run stdin.py)" = "'piped'" ] &&
-		[ "$({ read -r _; "$RGRID" run stdin.py; } <lines.txt)" = "''" ] &&
+		[ "$({ read -r _; "$RGRID" run stdin.py; } <lines.txt)" = "'two\\n'" ] &&
 		[ "$("$RGRID" run stdin.py </dev/null)" = "''" ] &&
 		[ "$("$RGRID" run --no-stdin stdin.py <lines.txt)" = "''" ]
 }
@@ -166,9 +166,9 @@ waiting_is_said() {
 	client=$!
 	wait_until 10 grep -q -- --no-stdin slow.err
 	local said=$?
-	kill $holder
-	wait $client
-	[ $said -eq 0 ]
+	kill "$holder"
+	wait "$client"
+	[ "$said" -eq 0 ]
 }
 check "waiting for standard input is said" waiting_is_said
 

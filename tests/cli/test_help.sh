@@ -48,7 +48,7 @@ handed() {
 check "a verb of rgridd is handed to the one beside, also through a link" handed
 check "--version" says '^rgrid [0-9]' 0 --version
 check "version --json is JSON" sh -c '"$1" version --json | python3 -m json.tool' sh "$RGRID"
-check "a full disk is reported" sh -c '"$1" help >/dev/full; [ $? -eq 125 ]' sh "$RGRID"
+check "a full disk is reported" sh -c '"$1" help >/dev/full; [ $? -eq 6 ]' sh "$RGRID"
 reader_leaves() {
 	local codes
 	"$RGRID" help 2>said | true

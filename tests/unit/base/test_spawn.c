@@ -126,6 +126,9 @@ TEST(spawn_never_looks_in_the_current_directory)
 TEST(spawn_leaks_no_descriptor)
 {
 	struct spawn_options options = options_of(SH("ls /proc/self/fd"));
+
+	/* What whoever started the test leaves open is not ours to judge. */
+	EXPECT(close_range(3, ~0U, 0) == 0);
 	CLEANUP(cleanup_fd) int kept = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	EXPECT(kept >= 0);
@@ -179,7 +182,7 @@ TEST(spawn_works_without_standard_descriptors)
 TEST(spawn_resets_signals)
 {
 	struct spawn_options options =
-		options_of(SH("grep -E '^Sig(Blk|Ign|Cgt):' /proc/self/status | tr -d '\\t'"));
+		options_of(SH("sed -n '/^Sig[BIC]/s/\t//p' /proc/self/status"));
 	sigset_t blocked;
 
 	EXPECT(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
