@@ -1,5 +1,5 @@
 /* Measures the queue in the database that RGRID_TEST_CONNINFO names, which must be empty: run it
- *under tests/with-postgres. Each run prints one number for bench/run to take the median of.
+ *under tests/with-postgres. What it prints, bench/run takes the median of.
  *
  *	queue_bench insert JOBS BATCH WRITERS      jobs/s submitted
  *	queue_bench process JOBS BATCH WORKERS     jobs/s claimed and completed, all queued before
@@ -24,7 +24,7 @@
 struct question {
 	uint64_t jobs;
 	uint64_t batch;
-	uint64_t third; /* writers, workers or percentile */
+	uint64_t connections; /* writers or workers */
 };
 
 /* `jobs`, rounded up to what two writers can share. */
@@ -51,11 +51,11 @@ static double rate(uint64_t jobs, uint64_t elapsed_us)
 static int measure_insert(const char *conninfo, const struct question *ask, struct error *err)
 {
 	CLEANUP(cleanup_grid) struct grid grid = {0};
-	struct feed feed = {.grid = &grid, .batch = ask->batch, .writers = ask->third};
+	struct feed feed = {.grid = &grid, .batch = ask->batch, .writers = ask->connections};
 	struct feed_run *run;
 	uint64_t elapsed_us;
 
-	feed.jobs = ask->jobs / (ask->batch * ask->third) * ask->batch * ask->third;
+	feed.jobs = ask->jobs / (ask->batch * ask->connections) * ask->batch * ask->connections;
 	if (grid_init(&grid, conninfo, 0, err) < 0 || grid_settle(&grid, err) < 0)
 		return -1;
 	feed_start(&feed, &run);
@@ -71,8 +71,9 @@ static int measure_process(const char *conninfo, const struct question *ask, str
 	struct drain drain = {.grid = &grid, .jobs = ask->jobs, .batch = ask->batch};
 	struct drain_result result;
 
-	if (grid_init(&grid, conninfo, ask->third, err) < 0 || fill(&grid, &drain.jobs, err) < 0 ||
-	    drain_run(&drain, &result, err) < 0 || grid_expect(&grid, drain.jobs, 0, 0, err) < 0)
+	if (grid_init(&grid, conninfo, ask->connections, err) < 0 ||
+	    fill(&grid, &drain.jobs, err) < 0 || drain_run(&drain, &result, err) < 0 ||
+	    grid_expect(&grid, drain.jobs, 0, 0, err) < 0)
 		return -1;
 	printf("%.0f\n", rate(result.completed, result.elapsed_us));
 	return 0;
@@ -91,7 +92,7 @@ static int measure_flow(const char *conninfo, const struct question *ask, struct
 	int drained;
 
 	feed.jobs = drain.jobs = (ask->jobs + unit - 1) / unit * unit;
-	if (grid_init(&grid, conninfo, ask->third, err) < 0 || grid_settle(&grid, err) < 0)
+	if (grid_init(&grid, conninfo, ask->connections, err) < 0 || grid_settle(&grid, err) < 0)
 		return -1;
 	start_us = clock_boottime_us();
 	feed_start(&feed, &run);
@@ -121,7 +122,7 @@ static int measure_claim(const char *conninfo, const struct question *ask, struc
 	uint64_t queued = ask->jobs;
 	size_t count;
 
-	if (grid_init(&grid, conninfo, 1, err) < 0 || fill(&grid, &queued, err) < 0)
+	if (grid_init(&grid, conninfo, ask->connections, err) < 0 || fill(&grid, &queued, err) < 0)
 		return -1;
 	/* Only whole steps, and at most half of the queue: it must not run low meanwhile. */
 	count = queued / 2 / ask->batch < CLAIM_STEPS ? queued / 2 / ask->batch : CLAIM_STEPS;
@@ -132,19 +133,19 @@ static int measure_claim(const char *conninfo, const struct question *ask, struc
 			result.leased, err) < 0)
 		return -1;
 	qsort(step_us, count, sizeof(step_us[0]), compare_u64);
-	printf("%" PRIu64 "\n", step_us[count * ask->third / 100]);
+	printf("%" PRIu64 " %" PRIu64 "\n", step_us[count / 2], step_us[count * 99 / 100]);
 	return 0;
 }
 
 static const struct {
 	const char *name;
 	int (*measure)(const char *conninfo, const struct question *ask, struct error *err);
-	uint64_t third_max;
+	uint64_t connections_max;
 } modes[] = {
 	{"insert", measure_insert, FEED_WRITERS_MAX},
 	{"process", measure_process, GRID_WORKERS_MAX},
 	{"flow", measure_flow, GRID_WORKERS_MAX},
-	{"claim", measure_claim, 99},
+	{"claim", measure_claim, 1},
 };
 
 static int run(int argc, char **argv, struct error *err)
@@ -155,14 +156,15 @@ static int run(int argc, char **argv, struct error *err)
 	if (conninfo == NULL)
 		return error_set(err, ERR_INVALID, "run this under tests/with-postgres");
 	if (argc != 5)
-		return error_set(err, ERR_INVALID,
-				 "usage: queue_bench insert|process|flow|claim JOBS BATCH N");
+		return error_set(
+			err, ERR_INVALID,
+			"usage: queue_bench insert|process|flow|claim JOBS BATCH CONNECTIONS");
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		if (!str_eq(argv[1], modes[i].name))
 			continue;
 		if (parse_u64(argv[2], 1, 100000000, &ask.jobs, err) < 0 ||
 		    parse_u64(argv[3], 1, LIMIT_STEP_COUNT, &ask.batch, err) < 0 ||
-		    parse_u64(argv[4], 1, modes[i].third_max, &ask.third, err) < 0)
+		    parse_u64(argv[4], 1, modes[i].connections_max, &ask.connections, err) < 0)
 			return -1;
 		return modes[i].measure(conninfo, &ask, err);
 	}

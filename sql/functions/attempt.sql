@@ -66,7 +66,10 @@ BEGIN
 	END IF;
 
 	WITH answered AS (
-		DELETE FROM rg.cancel_request c USING unnest(p_ended) AS e WHERE c.job_id = e.job_id)
+		DELETE FROM rg.cancel_request c WHERE c.ctid = ANY (ARRAY(
+			SELECT r.place FROM unnest(p_ended) AS e CROSS JOIN LATERAL (
+				SELECT q.ctid AS place FROM rg.cancel_request q WHERE q.job_id = e.job_id
+				OFFSET 0) AS r)))
 	INSERT INTO rg.attempt (job_id, attempt, outcome, final, exit_code, message, token, worker_id,
 		batch_id, started_at, finished_at, cpu_us, memory_peak_bytes, stdout_bytes,
 		stderr_bytes, unenforced)
@@ -140,10 +143,12 @@ DECLARE
 	v_ended rg.ended[];
 BEGIN
 	WITH gone AS (
-		DELETE FROM rg.lease l
-		USING (SELECT DISTINCT i.job_id, i.token FROM unnest(p_job, p_token) AS i (job_id, token)
-			ORDER BY i.job_id) AS i
-		WHERE l.job_id = i.job_id AND l.token = i.token
+		DELETE FROM rg.lease l WHERE l.ctid = ANY (ARRAY(
+			SELECT held.place
+			FROM (SELECT * FROM unnest(p_job, p_token) AS i (job_id, token) ORDER BY i.job_id) AS i
+			CROSS JOIN LATERAL (
+				SELECT q.ctid AS place FROM rg.lease q
+				WHERE q.job_id = i.job_id AND q.token = i.token FOR UPDATE) AS held))
 		RETURNING l.*)
 	SELECT array_agg(g) INTO v_given FROM gone g;
 	IF v_given IS NULL THEN

@@ -9,7 +9,7 @@ BEGIN
 	PERFORM rg.attempts_end(array_agg((i.job_id, i.attempt, NULL, NULL, j.batch_id, i.gate_id, 5, NULL,
 		p_message, NULL, NULL, NULL, NULL, NULL, NULL)::rg.ended))
 	FROM unnest(p_job, p_attempt, p_gate) AS i (job_id, attempt, gate_id)
-	JOIN rg.job j ON j.id = i.job_id
+	CROSS JOIN LATERAL (SELECT q.batch_id FROM rg.job q WHERE q.id = i.job_id OFFSET 0) AS j
 	HAVING count(*) > 0;
 END
 $$;

@@ -27,12 +27,11 @@ BEGIN
 		RAISE EXCEPTION 'this worker was given up' USING ERRCODE = 'RG403';
 	END IF;
 
-	SELECT array_agg(l.job_id), array_agg(l.token) INTO v_job, v_token
-	FROM rg.lease l
-	WHERE l.worker_id = v_worker AND l.incarnation = p_incarnation
-		AND l.claimed_at < clock_timestamp() - interval '15 s'
-		AND NOT EXISTS (SELECT FROM unnest(p_job, p_token) AS i (job_id, token)
-			WHERE i.job_id = l.job_id AND i.token = l.token);
+	SELECT array_agg(u.job_id), array_agg(u.token) INTO v_job, v_token FROM (
+		SELECT l.job_id, l.token FROM rg.lease l
+		WHERE l.worker_id = v_worker AND l.incarnation = p_incarnation
+			AND l.claimed_at < clock_timestamp() - interval '15 s'
+		EXCEPT SELECT * FROM unnest(p_job, p_token)) AS u;
 	IF v_job IS NOT NULL THEN
 		PERFORM rg.leases_give_back(v_job, v_token);
 	ELSE
@@ -43,11 +42,13 @@ BEGIN
 
 	RETURN QUERY SELECT NULL::bigint, NULL::integer, false, v_state = 3;
 	RETURN QUERY
-	SELECT i.job_id, i.attempt, c.job_id IS NOT NULL AND l.job_id IS NOT NULL, v_state = 3
-	FROM unnest(p_job, p_attempt, p_token) AS i (job_id, attempt, token)
-	LEFT JOIN rg.lease l ON l.job_id = i.job_id AND l.attempt = i.attempt AND l.token = i.token
-		AND l.worker_id = v_worker AND l.incarnation = p_incarnation
-	LEFT JOIN rg.cancel_request c ON c.job_id = i.job_id
-	WHERE l.job_id IS NULL OR c.job_id IS NOT NULL;
+	SELECT i.job_id, i.attempt, i.is_held, v_state = 3
+	FROM (SELECT u.job_id, u.attempt,
+			EXISTS (SELECT FROM rg.lease l WHERE l.job_id = u.job_id AND l.attempt = u.attempt
+				AND l.token = u.token AND l.worker_id + 0 = v_worker
+				AND l.incarnation = p_incarnation OFFSET 0) AS is_held,
+			EXISTS (SELECT FROM rg.cancel_request c WHERE c.job_id = u.job_id OFFSET 0) AS is_unwanted
+		FROM unnest(p_job, p_attempt, p_token) AS u (job_id, attempt, token)) AS i
+	WHERE i.is_unwanted OR NOT i.is_held;
 END
 $$;

@@ -9,7 +9,7 @@ AS $$
 BEGIN
 	RETURN EXISTS (SELECT FROM rg.lease l
 		WHERE l.job_id = p_job AND l.attempt = p_attempt AND l.token = p_token
-			AND l.worker_id = p_worker AND l.incarnation = p_incarnation);
+			AND l.worker_id + 0 = p_worker AND l.incarnation = p_incarnation);
 END
 $$;
 

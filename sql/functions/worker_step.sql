@@ -39,21 +39,30 @@ BEGIN
 
 	IF v_count > 0 THEN
 		-- By rising id, as everybody locks who locks several leases. A later statement reads what was
-		-- asked about these jobs until their leases were gone.
+		-- asked about these jobs until their leases were gone. Pinned as well: a probe of the primary
+		-- key per job (OFFSET 0 keeps the lateral from becoming a join, "+ 0" from the other index).
 		WITH gone AS (
 			DELETE FROM rg.lease l
-			USING (SELECT * FROM unnest(p_job, p_attempt, p_token, p_outcome, p_exit, p_message,
-					p_started, p_run_us, p_cpu_us, p_memory_peak, p_stdout_bytes,
-					p_stderr_bytes, p_unenforced)
-				AS i (job_id, attempt, token, outcome, exit_code, message, started, run_us,
-					cpu_us, memory_peak, stdout_bytes, stderr_bytes, unenforced)
-				ORDER BY i.job_id) AS i
-			WHERE l.job_id = i.job_id AND l.attempt = i.attempt AND l.token = i.token
-				AND l.worker_id = v_worker AND l.incarnation = p_incarnation
+			USING (SELECT i.*, held.place
+				FROM (SELECT * FROM unnest(p_job, p_attempt, p_token, p_outcome, p_exit,
+						p_message, p_started, p_run_us, p_cpu_us, p_memory_peak,
+						p_stdout_bytes, p_stderr_bytes, p_unenforced)
+					AS i (job_id, attempt, token, outcome, exit_code, message, started,
+						run_us, cpu_us, memory_peak, stdout_bytes, stderr_bytes,
+						unenforced)
+					ORDER BY i.job_id) AS i
+				CROSS JOIN LATERAL (
+					SELECT q.ctid AS place FROM rg.lease q
+					WHERE q.job_id = i.job_id AND q.attempt = i.attempt
+						AND q.token = i.token AND q.worker_id + 0 = v_worker
+						AND q.incarnation = p_incarnation
+					OFFSET 0) AS held) AS i
+			WHERE l.ctid = i.place
 			RETURNING i.*, l.batch_id, l.gate_id)
 		SELECT array_agg((g.job_id, g.attempt, g.token, v_worker, g.batch_id, g.gate_id, g.outcome,
 			nullif(g.exit_code, -1), left(g.message, 500),
-			CASE WHEN g.started THEN v_now - g.run_us * interval '1 microsecond' END,
+			CASE WHEN g.started THEN v_now - interval '1 microsecond'
+				* least(greatest(g.run_us, 0), 31536000000000) END, -- a year: no overflow
 			g.cpu_us, g.memory_peak, g.stdout_bytes, g.stderr_bytes,
 			CASE WHEN g.unenforced <> '' THEN string_to_array(g.unenforced, ',') END)::rg.ended)
 		INTO v_ended FROM gone g;
@@ -85,7 +94,8 @@ BEGIN
 	v_token := ('x' || left(translate(gen_random_uuid()::text, '-', ''), 16))::bit(64)::bigint;
 	WHILE v_want > 0 LOOP
 		-- The plan is pinned: rows are locked through the primary key in order, then found again by
-		-- ctid. Any join in place of the ctids may become a scan of the table by bad statistics.
+		-- ctid. Joins in place of the ctids, or with the jobs, become scans of whole tables where the
+		-- plan was made while these were empty.
 		RETURN QUERY
 		WITH taken AS (
 			DELETE FROM rg.ready r WHERE r.ctid = ANY (ARRAY(
@@ -94,7 +104,9 @@ BEGIN
 			RETURNING r.job_id, r.attempt, r.gate_id),
 		claimed AS MATERIALIZED (
 			SELECT t.job_id, t.attempt, t.gate_id, j.batch_id, j.batch_index, j.spec
-			FROM taken t JOIN rg.job j ON j.id = t.job_id),
+			FROM taken t CROSS JOIN LATERAL (
+				SELECT q.batch_id, q.batch_index, q.spec FROM rg.job q
+				WHERE q.id = t.job_id OFFSET 0) AS j),
 		leased AS (
 			INSERT INTO rg.lease (job_id, attempt, token, worker_id, incarnation, batch_id,
 				gate_id, claimed_at)
@@ -130,8 +142,11 @@ BEGIN
 	SELECT s.worker_id INTO v_worker FROM rg.session_worker(p_incarnation) AS s;
 	SELECT array_agg(l.job_id), array_agg(l.token) INTO v_job, v_token
 	FROM unnest(p_job, p_attempt, p_token) AS i (job_id, attempt, token)
-	JOIN rg.lease l ON l.job_id = i.job_id AND l.attempt = i.attempt AND l.token = i.token
-		AND l.worker_id = v_worker AND l.incarnation = p_incarnation;
+	CROSS JOIN LATERAL (
+		SELECT q.job_id, q.token FROM rg.lease q
+		WHERE q.job_id = i.job_id AND q.attempt = i.attempt AND q.token = i.token
+			AND q.worker_id + 0 = v_worker AND q.incarnation = p_incarnation
+		OFFSET 0) AS l;
 	IF v_job IS NOT NULL THEN
 		PERFORM rg.leases_give_back(v_job, v_token);
 	END IF;

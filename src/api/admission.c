@@ -22,8 +22,8 @@ static int find_route(struct request *request, const char *method, struct error 
 	if (request->query_text != NULL)
 		*request->query_text++ = '\0';
 	bool is_known = http_method_parse(method, &request->method, &is_head);
-	if (route_find(routes, ROUTE_COUNT, is_known ? request->method : 0, request->target,
-		       &match, err) < 0)
+	if (route_find(routes, ROUTE_COUNT, is_known ? request->method : 0, request->target, &match,
+		       err) < 0)
 		return -1;
 	request->route = match.route;
 	memcpy(request->args, match.args, sizeof(request->args));
@@ -98,8 +98,8 @@ static int check_length(const struct request *request, uint64_t bytes_max, struc
 	uint64_t bytes;
 	struct error ignored;
 
-	if (length == NULL || (parse_u64(length, 0, UINT64_MAX, &bytes, &ignored) == 0 &&
-			       bytes <= bytes_max))
+	if (length == NULL ||
+	    (parse_u64(length, 0, UINT64_MAX, &bytes, &ignored) == 0 && bytes <= bytes_max))
 		return 0;
 	return error_set(err, ERR_TOO_LARGE,
 			 "the body is declared as %.24s bytes, more than the %llu allowed", length,

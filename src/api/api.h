@@ -1,5 +1,6 @@
 /* The HTTP API: one process that serves docs/api.md from PostgreSQL and the blob store until it is
- * told to end. Keeps no state that it cannot read again: any number of them may run side by side. */
+ * told to end. Keeps no state that it cannot read again: any number of them may run side by side.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -8,11 +9,11 @@
 #include "base/error.h"
 
 struct api_options {
-	const char *conninfo;	    /* of the database */
-	const char *listen;	    /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
-	int listen_fd;		    /* a listening socket to use instead and close, or -1 */
+	const char *conninfo; /* of the database */
+	const char *listen;   /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
+	int listen_fd;	      /* a listening socket to use instead and close, or -1 */
 	const char *blob_directory;
-	uint64_t connections_max;   /* to the database for requests, and threads; 0: 8 */
+	uint64_t connections_max; /* to the database for requests, and threads; 0: 8 */
 	/* Told once requests are answered, with the address in use; may be NULL. */
 	void (*on_ready)(void *context, const char *address);
 	void *context;

@@ -11,10 +11,10 @@
 #include "core/id.h"
 #include "store/queries.h"
 
-#define CACHE_ENTRIES	   1024
-#define CACHE_MS	   4000 /* revocation is promised within 5 s */
-#define SCHEME		   "Bearer "
-#define WORKER_PREFIX	   "rgw_"
+#define CACHE_ENTRIES	     1024
+#define CACHE_MS	     4000 /* revocation is promised within 5 s */
+#define SCHEME		     "Bearer "
+#define WORKER_PREFIX	     "rgw_"
 #define CREDENTIAL_BYTES_MAX 256
 
 /* Each key has one place, by its digest; another key with the same place replaces it. */
@@ -118,8 +118,7 @@ static int accept_row(const PGresult *row, const uint8_t key_sha256[SHA256_BYTES
 
 	buf_init(&stored, SHA256_BYTES);
 	pg_get_bytes(row, 0, KEY_SHA256, &stored);
-	if (stored.bytes != SHA256_BYTES ||
-	    !sha256_equal((const uint8_t *)stored.data, key_sha256))
+	if (stored.bytes != SHA256_BYTES || !sha256_equal((const uint8_t *)stored.data, key_sha256))
 		return refuse(err, "this API key is not known");
 	if (pg_get_bool(row, 0, KEY_IS_REVOKED))
 		return refuse(err, "this API key was revoked");

@@ -13,8 +13,8 @@
 #define DISCARD_SMALL_BYTES (1 * MIB)
 #define DISCARD_BYTES_MAX   (64 * MIB)
 /* A client slower than this after the first seconds is hung up on. */
-#define SLOW_AFTER_US	  (30ULL * 1000 * 1000)
-#define SLOW_BYTES_PER_S  1024
+#define SLOW_AFTER_US	 (30ULL * 1000 * 1000)
+#define SLOW_BYTES_PER_S 1024
 /* Of a parsed value; the text itself is held about twice. */
 #define VALUE_MEMORY_BYTES 96
 

@@ -62,7 +62,8 @@ static void drop(struct clients *clients, struct client *client)
 	free(client);
 }
 
-/* Called before the socket is closed: whoever holds the mutex may use the descriptors in the list. */
+/* Called before the socket is closed: whoever holds the mutex may use the descriptors in the list.
+ */
 void clients_on_connection(void *context, struct MHD_Connection *http, void **socket_context,
 			   enum MHD_ConnectionNotificationCode code)
 {

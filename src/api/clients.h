@@ -1,5 +1,6 @@
 /* The open connections, and how long each has been without a request: libmicrohttpd's own timeout
- * starts anew with each byte, so a client that sends its header a byte at a time would stay for ever. */
+ * starts anew with each byte, so a client that sends its header a byte at a time would stay for
+ * ever. */
 #pragma once
 
 #include <microhttpd.h>

@@ -15,10 +15,9 @@ static const struct {
 	uint64_t us;
 	const char *text;
 } bounds[] = {
-	{1000, "0.001"},   {2500, "0.0025"},  {5000, "0.005"},	{10000, "0.01"},
-	{25000, "0.025"},  {50000, "0.05"},   {100000, "0.1"},	{250000, "0.25"},
-	{500000, "0.5"},   {1000000, "1"},    {2500000, "2.5"}, {5000000, "5"},
-	{10000000, "10"},
+	{1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},  {10000, "0.01"}, {25000, "0.025"},
+	{50000, "0.05"},  {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"}, {1000000, "1"},
+	{2500000, "2.5"}, {5000000, "5"},   {10000000, "10"},
 };
 
 struct histogram {
@@ -40,8 +39,7 @@ void http_stats_free(struct http_stats *stats)
 	free(stats);
 }
 
-void http_stats_count(struct http_stats *stats, size_t route, unsigned status,
-		      uint64_t duration_us)
+void http_stats_count(struct http_stats *stats, size_t route, unsigned status, uint64_t duration_us)
 {
 	size_t status_index = ARRAY_SIZE(statuses) - 1;
 	size_t bound = 0;
@@ -94,11 +92,10 @@ void http_stats_print(const struct http_stats *stats, struct buf *out)
 
 			if (is_empty(histogram))
 				continue;
-			(void)snprintf(labels, sizeof(labels),
-				       "method=\"%s\",route=\"%s\",code=\"%u\"",
-				       route < ROUTE_COUNT ? methods[routes[route].method] : "",
-				       route < ROUTE_COUNT ? routes[route].pattern : "none",
-				       statuses[i]);
+			(void)snprintf(
+				labels, sizeof(labels), "method=\"%s\",route=\"%s\",code=\"%u\"",
+				route < ROUTE_COUNT ? methods[routes[route].method] : "",
+				route < ROUTE_COUNT ? routes[route].pattern : "none", statuses[i]);
 			print_histogram(histogram, labels, out);
 		}
 	}

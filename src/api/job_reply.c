@@ -25,7 +25,8 @@ static int add_queue_reason(struct pg *pg, int64_t id, json_t *job, struct error
 	if (pg_get_i64(result, 0, 1) == 0)
 		reason = json_string("no worker is active");
 	else if (ahead > AHEAD_MAX)
-		reason = json_sprintf(JOB_REASON_WAITING ": more than %d jobs are ahead", AHEAD_MAX);
+		reason =
+			json_sprintf(JOB_REASON_WAITING ": more than %d jobs are ahead", AHEAD_MAX);
 	else
 		reason = json_sprintf(JOB_REASON_WAITING ": %lld job%s ahead", (long long)ahead,
 				      ahead == 1 ? " is" : "s are");
@@ -62,16 +63,15 @@ int job_reply_created(struct reply *reply, int64_t id, json_t *spec)
 
 	clock_format_rfc3339(((id >> ID_TIME_SHIFT) + ID_EPOCH_MS) * 1000, created_at);
 	id_format(ID_JOB, id, id_text);
-	json_t *job = json_pack("{s:s, s:n, s:n, s:O, s:s, s:s, s:s, s:n, s:n, s:i, s:n, s:n, s:n, "
-				"s:n, s:[], s:n, s:{s:n, s:n}, s:o, s:O}",
-				"id", id_text, "batch_id", "batch_index", "name",
-				name != NULL ? name : json_null(), "state",
-				job_state_name(JOB_QUEUED), "reason", JOB_REASON_WAITING,
-				"created_at", created_at, "started_at", "finished_at", "attempt", 1,
-				"outcome", "exit_code", "message", "worker_id", "unenforced",
-				"usage", "log_bytes", "stdout", "stderr", "labels",
-				json_is_object(labels) ? json_incref(labels) : json_object(),
-				"spec", spec);
+	json_t *job = json_pack(
+		"{s:s, s:n, s:n, s:O, s:s, s:s, s:s, s:n, s:n, s:i, s:n, s:n, s:n, "
+		"s:n, s:[], s:n, s:{s:n, s:n}, s:o, s:O}",
+		"id", id_text, "batch_id", "batch_index", "name", name != NULL ? name : json_null(),
+		"state", job_state_name(JOB_QUEUED), "reason", JOB_REASON_WAITING, "created_at",
+		created_at, "started_at", "finished_at", "attempt", 1, "outcome", "exit_code",
+		"message", "worker_id", "unenforced", "usage", "log_bytes", "stdout", "stderr",
+		"labels", json_is_object(labels) ? json_incref(labels) : json_object(), "spec",
+		spec);
 
 	return reply_json(reply, MHD_HTTP_CREATED, job);
 }
@@ -84,8 +84,8 @@ json_t *job_reply_ids(const int64_t *ids, size_t count, bool as_objects)
 	for (size_t i = 0; i < count; i++) {
 		json_t *id = json_string(id_format(ID_JOB, ids[i], text));
 
-		CHECK(json_array_append_new(items, as_objects ? json_pack("{s:o}", "id", id) : id) ==
-		      0);
+		CHECK(json_array_append_new(items,
+					    as_objects ? json_pack("{s:o}", "id", id) : id) == 0);
 	}
 	return items;
 }

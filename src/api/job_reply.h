@@ -3,8 +3,8 @@
 
 #include "api/request.h"
 
-/* Job `id` of the request's project, with spec and the whole reason why it waits; ERR_NOT_FOUND, naming
- * `text`, when there is none. */
+/* Job `id` of the request's project, with spec and the whole reason why it waits; ERR_NOT_FOUND,
+ * naming `text`, when there is none. */
 MUST_CHECK int job_reply_get(const struct request *request, struct pg *pg, int64_t id,
 			     const char *text, struct reply *reply, struct error *err);
 /* A job that was queued at this moment: what job_reply_get would say, without asking. `spec` is

@@ -93,8 +93,7 @@ static json_t *usage_json(const PGresult *result, int row, int first)
 	if (pg_get_text_or_null(result, row, first + JOB_COLUMN_FINISHED_US) == NULL)
 		return json_null();
 	return json_pack("{s:o, s:o, s:o}", "cpu_us",
-			 column_number(result, row, first + JOB_COLUMN_CPU_US),
-			 "memory_peak_bytes",
+			 column_number(result, row, first + JOB_COLUMN_CPU_US), "memory_peak_bytes",
 			 column_number(result, row, first + JOB_COLUMN_MEMORY_PEAK_BYTES), "run_us",
 			 column_number(result, row, first + JOB_COLUMN_RUN_US));
 }
@@ -103,13 +102,13 @@ json_t *job_view_json(const PGresult *result, int row, int first)
 {
 	enum job_state state = (enum job_state)pg_get_i64(result, row, first + JOB_COLUMN_STATE);
 	enum outcome outcome = (enum outcome)pg_get_i64(result, row, first + JOB_COLUMN_OUTCOME);
-	json_t *json = json_pack(
-		"{s:o, s:o, s:o, s:o, s:s, s:o}", "id",
-		column_id(result, row, first + JOB_COLUMN_ID, ID_JOB), "batch_id",
-		column_id(result, row, first + JOB_COLUMN_BATCH_ID, ID_BATCH), "batch_index",
-		column_number(result, row, first + JOB_COLUMN_BATCH_INDEX), "name",
-		column_text(result, row, first + JOB_COLUMN_NAME), "state", job_state_name(state),
-		"reason", job_view_reason(result, row, first));
+	json_t *json =
+		json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "id",
+			  column_id(result, row, first + JOB_COLUMN_ID, ID_JOB), "batch_id",
+			  column_id(result, row, first + JOB_COLUMN_BATCH_ID, ID_BATCH),
+			  "batch_index", column_number(result, row, first + JOB_COLUMN_BATCH_INDEX),
+			  "name", column_text(result, row, first + JOB_COLUMN_NAME), "state",
+			  job_state_name(state), "reason", job_view_reason(result, row, first));
 	json_t *rest = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o}",
 		"created_at", column_time(result, row, first + JOB_COLUMN_CREATED_US), "started_at",

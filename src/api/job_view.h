@@ -47,7 +47,8 @@ json_t *job_view_reason(const PGresult *result, int row, int first);
 /* Members from columns: null where the column is NULL. */
 json_t *column_text(const PGresult *result, int row, int column);
 json_t *column_number(const PGresult *result, int row, int column);
-json_t *column_time(const PGresult *result, int row, int column);	       /* microseconds */
-json_t *column_json(const PGresult *result, int row, int column, json_t *instead); /* takes instead */
-json_t *column_id(const PGresult *result, int row, int column, int kind);      /* enum id_kind */
+json_t *column_time(const PGresult *result, int row, int column); /* microseconds */
+json_t *column_json(const PGresult *result, int row, int column,
+		    json_t *instead);					  /* takes instead */
+json_t *column_id(const PGresult *result, int row, int column, int kind); /* enum id_kind */
 json_t *column_sha256(const PGresult *result, int row, int column);

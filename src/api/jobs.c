@@ -78,8 +78,7 @@ static int read_filter(const struct request *request, struct pg *pg, struct job_
 			  state);
 		return error_field(err, "state");
 	}
-	if (batch != NULL &&
-	    request_resolve(request, pg, ID_BATCH, batch, &ret->batch_id, err) < 0)
+	if (batch != NULL && request_resolve(request, pg, ID_BATCH, batch, &ret->batch_id, err) < 0)
 		return error_field(err, "batch");
 	ret->name = query_get(&request->query, "name");
 	return read_labels(&request->query, ret, err);
@@ -109,8 +108,8 @@ static int run_list(const struct request *request, struct pg *pg, const struct j
 		    int64_t before, int64_t scan, int64_t limit, PGresult **ret, struct error *err)
 {
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
-	CLEANUP(cleanup_free) char *labels =
-		filter->labels != NULL ? json_to_text(filter->labels) : NULL;
+	CLEANUP(cleanup_free)
+	char *labels = filter->labels != NULL ? json_to_text(filter->labels) : NULL;
 
 	pg_param_i64(&params, request->who.project_id);
 	pg_param_text(&params, source_of(filter));
@@ -188,26 +187,25 @@ static json_t *attempt_json(const PGresult *result, int row)
 {
 	enum outcome outcome = (enum outcome)pg_get_i64(result, row, ATTEMPT_OUTCOME);
 	bool has_ended = outcome != OUTCOME_NONE;
-	json_t *usage = has_ended
-				? json_pack("{s:o, s:o, s:o}", "cpu_us",
-					    column_number(result, row, ATTEMPT_CPU_US),
-					    "memory_peak_bytes",
-					    column_number(result, row, ATTEMPT_MEMORY_PEAK_BYTES),
-					    "run_us", column_number(result, row, ATTEMPT_RUN_US))
-				: json_null();
-	json_t *json = json_pack(
-		"{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "attempt",
-		column_number(result, row, ATTEMPT_NUMBER), "outcome",
-		has_ended ? json_string(outcome_name(outcome)) : json_null(), "final",
-		pg_get_bool(result, row, ATTEMPT_FINAL), "exit_code",
-		column_number(result, row, ATTEMPT_EXIT_CODE), "message",
-		column_text(result, row, ATTEMPT_MESSAGE), "worker_id",
-		column_id(result, row, ATTEMPT_WORKER_ID, ID_WORKER), "started_at",
-		column_time(result, row, ATTEMPT_STARTED_US), "finished_at",
-		column_time(result, row, ATTEMPT_FINISHED_US), "unenforced",
-		column_json(result, row, ATTEMPT_UNENFORCED, json_array()), "usage", usage,
-		"log_bytes", "stdout", column_number(result, row, ATTEMPT_STDOUT_BYTES), "stderr",
-		column_number(result, row, ATTEMPT_STDERR_BYTES));
+	json_t *usage = has_ended ? json_pack("{s:o, s:o, s:o}", "cpu_us",
+					      column_number(result, row, ATTEMPT_CPU_US),
+					      "memory_peak_bytes",
+					      column_number(result, row, ATTEMPT_MEMORY_PEAK_BYTES),
+					      "run_us", column_number(result, row, ATTEMPT_RUN_US))
+				  : json_null();
+	json_t *json = json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}}",
+				 "attempt", column_number(result, row, ATTEMPT_NUMBER), "outcome",
+				 has_ended ? json_string(outcome_name(outcome)) : json_null(),
+				 "final", pg_get_bool(result, row, ATTEMPT_FINAL), "exit_code",
+				 column_number(result, row, ATTEMPT_EXIT_CODE), "message",
+				 column_text(result, row, ATTEMPT_MESSAGE), "worker_id",
+				 column_id(result, row, ATTEMPT_WORKER_ID, ID_WORKER), "started_at",
+				 column_time(result, row, ATTEMPT_STARTED_US), "finished_at",
+				 column_time(result, row, ATTEMPT_FINISHED_US), "unenforced",
+				 column_json(result, row, ATTEMPT_UNENFORCED, json_array()),
+				 "usage", usage, "log_bytes", "stdout",
+				 column_number(result, row, ATTEMPT_STDOUT_BYTES), "stderr",
+				 column_number(result, row, ATTEMPT_STDERR_BYTES));
 
 	CHECK(json != NULL);
 	return json;
@@ -241,7 +239,12 @@ int jobs_attempts(struct request *request, struct reply *reply, struct error *er
 
 /* Actions -------------------------------------------------------------------------------------- */
 
-enum cancel_verdict { CANCEL_NOT_FOUND = 0, CANCEL_DONE = 1, CANCEL_STOPPING = 2, CANCEL_ENDED = 3 };
+enum cancel_verdict {
+	CANCEL_NOT_FOUND = 0,
+	CANCEL_DONE = 1,
+	CANCEL_STOPPING = 2,
+	CANCEL_ENDED = 3
+};
 
 static int act(struct request *request, struct pg *pg, const struct pg_statement *statement,
 	       int64_t *ret_id, int64_t *ret_verdict, struct error *err)

@@ -47,8 +47,7 @@ static int begin_key(const struct request *request, struct pg *pg, const char *k
 	UNREACHABLE();
 }
 
-int once_begin(const struct request *request, struct pg *pg, json_t **ret_replay,
-	       struct error *err)
+int once_begin(const struct request *request, struct pg *pg, json_t **ret_replay, struct error *err)
 {
 	const char *key;
 

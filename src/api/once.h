@@ -6,8 +6,8 @@
 
 #include "api/request.h"
 
-/* Begins the transaction. *ret_replay: the answer that the key got before (a new reference; nothing is
- * to be created then, and the transaction needs no end), or NULL. ERR_UNPROCESSABLE when the key
+/* Begins the transaction. *ret_replay: the answer that the key got before (a new reference; nothing
+ * is to be created then, and the transaction needs no end), or NULL. ERR_UNPROCESSABLE when the key
  * belongs to another request. */
 MUST_CHECK int once_begin(const struct request *request, struct pg *pg, json_t **ret_replay,
 			  struct error *err);

@@ -15,8 +15,8 @@ int page_read(const struct request *request, enum cursor_kind kind, int64_t star
 	return request_limit(request, ret_limit, err);
 }
 
-/* The same request with another cursor, as a Link header of RFC 8288. Path arguments are left out by
- * naming only the query, which is relative to the request's own address. */
+/* The same request with another cursor, as a Link header of RFC 8288. Path arguments are left out
+ * by naming only the query, which is relative to the request's own address. */
 static void add_link(const struct request *request, struct reply *reply, const char *cursor)
 {
 	CLEANUP(cleanup_buf) struct buf link;

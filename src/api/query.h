@@ -1,5 +1,6 @@
-/* The query string of a request: decoded once, strictly, then asked by name. Broken percent-encoding,
- * text that is not UTF-8, parameters that nobody knows and repeated ones are refused. */
+/* The query string of a request: decoded once, strictly, then asked by name. Broken
+ * percent-encoding, text that is not UTF-8, parameters that nobody knows and repeated ones are
+ * refused. */
 #pragma once
 
 #include <stdbool.h>

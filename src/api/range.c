@@ -6,7 +6,8 @@
 
 #define UNIT "bytes="
 
-/* Digits up to something else; numbers beyond 64 bits count as the largest. False without a digit. */
+/* Digits up to something else; numbers beyond 64 bits count as the largest. False without a digit.
+ */
 static bool read_number(const char **at, uint64_t *ret)
 {
 	const char *start = *at;

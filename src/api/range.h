@@ -9,9 +9,9 @@ struct byte_range {
 };
 
 enum range_verdict {
-	RANGE_WHOLE = 1,	 /* none asked for, several, or a form to be ignored */
-	RANGE_PART,		 /* *ret is set, within the content */
-	RANGE_NOT_SATISFIABLE,	 /* outside of the content: 416 */
+	RANGE_WHOLE = 1,       /* none asked for, several, or a form to be ignored */
+	RANGE_PART,	       /* *ret is set, within the content */
+	RANGE_NOT_SATISFIABLE, /* outside of the content: 416 */
 };
 
 /* `header` may be NULL. */

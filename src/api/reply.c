@@ -108,8 +108,8 @@ void reply_problem(struct reply *reply, const struct error *err, const char *req
 			*at = '-';
 	}
 	/* What went wrong inside is for the log, not for clients. */
-	const char *detail = err->code == ERR_INTERNAL ? "something went wrong inside of RGrid"
-						       : err->msg;
+	const char *detail =
+		err->code == ERR_INTERNAL ? "something went wrong inside of RGrid" : err->msg;
 	const char *hint = err->code == ERR_INTERNAL
 				   ? "the server's log says more under this request_id"
 				   : err->hint;

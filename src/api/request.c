@@ -62,8 +62,7 @@ static int ambiguous(enum id_kind kind, const char *text, const PGresult *found,
 		buf_appendf(&names, "%s%s", row > 0 ? ", " : "",
 			    id_format(kind, pg_get_i64(found, row, 0), id));
 	error_set(err, ERR_CONFLICT, "several ids begin with %.64s", text);
-	return error_hint(err, "candidates: %s%s", names.data,
-			  PQntuples(found) == 6 ? ", …" : "");
+	return error_hint(err, "candidates: %s%s", names.data, PQntuples(found) == 6 ? ", …" : "");
 }
 
 int request_resolve(const struct request *request, struct pg *pg, enum id_kind kind,

@@ -1,5 +1,5 @@
-/* One HTTP request, from its first line to the end of its answer. Made and freed by the server; used
- * by one thread at a time (its connection's), which handlers may block. */
+/* One HTTP request, from its first line to the end of its answer. Made and freed by the server;
+ * used by one thread at a time (its connection's), which handlers may block. */
 #pragma once
 
 #include <jansson.h>
@@ -25,10 +25,10 @@ struct request {
 	struct MHD_Connection *http;
 	char id[REQUEST_ID_BYTES];
 	uint64_t started_us;
-	char *target; /* path, cut into pieces by the router */
+	char *target;	  /* path, cut into pieces by the router */
 	char *query_text; /* what followed '?' in target, or NULL */
 	enum http_method method;
-	const struct route *route; /* NULL until found */
+	const struct route *route;  /* NULL until found */
 	char *args[ROUTE_ARGS_MAX]; /* of the path, decoded */
 	struct query query;
 	struct identity who;
@@ -37,11 +37,11 @@ struct request {
 	bool has_begun;
 	bool is_discarded; /* the answer is decided; what still comes is read and dropped */
 	uint64_t body_bytes;
-	struct buf body;	     /* BODY_JSON, BODY_NONE */
-	size_t memory_bytes;	     /* taken from the server's budget */
+	struct buf body;     /* BODY_JSON, BODY_NONE */
+	size_t memory_bytes; /* taken from the server's budget */
 	struct blob_writer *blob_writer;
-	uint8_t blob[SHA256_BYTES];  /* its name */
-	json_t *json;		     /* the parsed body; NULL if there was none */
+	uint8_t blob[SHA256_BYTES]; /* its name */
+	json_t *json;		    /* the parsed body; NULL if there was none */
 
 	/* The answer, if it is known before the body's end. */
 	bool has_failed;
@@ -65,8 +65,9 @@ struct request_db {
 struct request_db request_db_take(const struct request *request);
 void cleanup_request_db(struct request_db *db); /* rolls back what was not committed */
 
-/* The id meant by the path's argument: whole, a unique prefix, or "last". A whole id is not looked up:
- * that it exists, and in the project, is for the caller's query to find. ERR_NOT_FOUND, ERR_CONFLICT. */
+/* The id meant by the path's argument: whole, a unique prefix, or "last". A whole id is not looked
+ * up: that it exists, and in the project, is for the caller's query to find. ERR_NOT_FOUND,
+ * ERR_CONFLICT. */
 MUST_CHECK int request_resolve(const struct request *request, struct pg *pg, enum id_kind kind,
 			       const char *text, int64_t *ret, struct error *err);
 /* "there is no job …" */

@@ -54,7 +54,7 @@ bool http_method_parse(const char *name, enum http_method *ret, bool *ret_is_hea
 /* "GET, HEAD, POST" for an Allow header; returns out. */
 const char *http_methods_text(unsigned methods, char *out, size_t size);
 
-/* Finds the route of a raw (still encoded) path. `path` is cut into pieces and decoded in place, args
- * point into it. ERR_NOT_FOUND, or ERR_INVALID for a broken encoding. */
+/* Finds the route of a raw (still encoded) path. `path` is cut into pieces and decoded in place,
+ * args point into it. ERR_NOT_FOUND, or ERR_INVALID for a broken encoding. */
 MUST_CHECK int route_find(const struct route *routes, size_t count, enum http_method method,
 			  char *path, struct route_match *ret, struct error *err);

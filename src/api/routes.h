@@ -14,11 +14,11 @@ enum {
 
 extern const struct route routes[ROUTE_COUNT];
 
-#define ROUTE(method, pattern, access, body, query, handler)                             \
+#define ROUTE(method, pattern, access, body, query, handler) \
 	int handler(struct request *request, struct reply *reply, struct error *err);
 #include "api/routes.def"
 #undef ROUTE
 
-/* Of BODY_BLOB routes: called before the body is read. A filled reply is the answer; else the bytes go
- * to request->blob_writer. */
+/* Of BODY_BLOB routes: called before the body is read. A filled reply is the answer; else the bytes
+ * go to request->blob_writer. */
 MUST_CHECK int blobs_put_begin(struct request *request, struct reply *reply, struct error *err);

@@ -21,10 +21,10 @@
 #include "base/rand.h"
 #include "core/limits.h"
 
-#define IDLE_TIMEOUT_S	       60
-#define CONNECTION_MEMORY      (64 * KIB) /* header, and window of the body */
-#define MEMORY_MAX	       (512 * MIB)
-#define STOP_POLL_MS	       10
+#define IDLE_TIMEOUT_S	  60
+#define CONNECTION_MEMORY (64 * KIB) /* header, and window of the body */
+#define MEMORY_MAX	  (512 * MIB)
+#define STOP_POLL_MS	  10
 
 bool server_take_memory(struct request *request, size_t bytes)
 {
@@ -138,8 +138,7 @@ static enum MHD_Result answer(struct request *request)
 	if (!request->has_failed && request->reply.status == 0) {
 		request->resume = NULL;
 		if (handler(request, &request->reply, &request->err) < 0) {
-			/* What a handler had prepared before it failed is not the answer. */
-			reply_release(&request->reply);
+			CHECK(request->reply.status == 0);
 			request->has_failed = true;
 		}
 	}
@@ -238,7 +237,6 @@ void server_stop(struct server *server, uint64_t patience_ms)
 	clients_hang_up_idle(server->clients);
 	/* The library must not be stopped while a connection is suspended. */
 	submitter_stop(server->submitter);
-	server->submitter = NULL;
 	followers_stop(server->followers);
 	MHD_stop_daemon(server->daemon);
 	server->daemon = NULL;

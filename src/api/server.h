@@ -52,7 +52,7 @@ void server_stop(struct server *server, uint64_t patience_ms);
 /* Accounts for memory; false when the budget is used up. Given back at the request's end. */
 bool server_take_memory(struct request *request, size_t bytes);
 
-/* The request waits: its thread goes on with others until server_go_on calls request->resume. Suspend
- * first, then hand the request to whoever will let it go on. */
+/* The request waits: its thread goes on with others until server_go_on calls request->resume.
+ * Suspend first, then hand the request to whoever will let it go on. */
 void server_suspend(struct request *request);
 void server_go_on(struct request *request);

@@ -20,8 +20,8 @@ MUST_CHECK int spec_list_read_one(const json_t *json, struct spec_list *ret, str
 /* The elements of an array called "jobs", 1 to LIMIT_BULK_JOBS. */
 MUST_CHECK int spec_list_read(const json_t *array, struct spec_list *ret, struct error *err);
 
-/* Whether the project may use all blobs that they name; ERR_UNPROCESSABLE names the first field that it
- * may not. Asks nothing when they name none. */
+/* Whether the project may use all blobs that they name; ERR_UNPROCESSABLE names the first field
+ * that it may not. Asks nothing when they name none. */
 MUST_CHECK int spec_list_check_blobs(const struct spec_list *list, struct pg *pg,
 				     int64_t project_id, struct error *err);
 bool spec_list_has_blobs(const struct spec_list *list);

@@ -224,13 +224,17 @@ int submitter_add(struct submitter *submitter, struct submission *submission, st
 
 void submitter_stop(struct submitter *submitter)
 {
-	if (submitter == NULL)
-		return;
 	CHECK(pthread_mutex_lock(&submitter->mutex) == 0);
 	submitter->is_stopping = true;
 	CHECK(pthread_cond_signal(&submitter->changed) == 0);
 	CHECK(pthread_mutex_unlock(&submitter->mutex) == 0);
 	CHECK(pthread_join(submitter->thread, NULL) == 0);
+}
+
+void submitter_free(struct submitter *submitter)
+{
+	if (submitter == NULL)
+		return;
 	pg_free(submitter->pg);
 	(void)pthread_cond_destroy(&submitter->changed);
 	(void)pthread_mutex_destroy(&submitter->mutex);

@@ -36,8 +36,9 @@ struct submission {
 void submission_free(struct submission *submission);
 
 struct submitter *submitter_start(const char *conninfo, struct waker *waker);
-/* Finishes what is queued. */
+/* Finishes what is queued and ends the thread; takes no more. */
 void submitter_stop(struct submitter *submitter);
+void submitter_free(struct submitter *submitter);
 /* Queues it; its request must be suspended. ERR_UNAVAILABLE when too many are. */
 MUST_CHECK int submitter_add(struct submitter *submitter, struct submission *submission,
 			     struct error *err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/str.h"
 
 static const struct {
 	const char *name;
@@ -17,32 +18,22 @@ static const struct {
 #undef X
 };
 
-/* Terminals obey control characters, so text from elsewhere must not carry them. */
+/* Terminals obey control characters, and JSON takes UTF-8 only: text from elsewhere, or cut in the
+ * middle of a character, must bring neither. */
 static void scrub(char *text)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t left = strlen(text);
 
-		if (c < 0x20 || c == 0x7f)
+	while (left > 0) {
+		size_t bytes = str_printable_bytes(text, left);
+
+		if (bytes == 0) {
 			*text = '?';
+			bytes = 1;
+		}
+		text += bytes;
+		left -= bytes;
 	}
-}
-
-/* Cuts a UTF-8 sequence that truncation left unfinished at the end. */
-static void trim_partial_utf8(char *text)
-{
-	size_t end = strlen(text);
-	size_t start = end;
-
-	while (start > 0 && end - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-		start--;
-	if (start == 0)
-		return;
-	unsigned char lead = (unsigned char)text[start - 1];
-	size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-
-	if (wanted > end - start + 1)
-		text[start - 1] = '\0';
 }
 
 __attribute__((format(printf, 3, 0))) static void set_text(char *out, size_t size,
@@ -53,8 +44,6 @@ __attribute__((format(printf, 3, 0))) static void set_text(char *out, size_t siz
 	int wanted = vsnprintf(text, size < sizeof(text) ? size : sizeof(text), format, arguments);
 
 	CHECK(wanted >= 0);
-	if ((size_t)wanted >= size)
-		trim_partial_utf8(text);
 	scrub(text);
 	memcpy(out, text, strlen(text) + 1);
 }
@@ -111,7 +100,7 @@ int error_wrap(struct error *err, const char *format, ...)
 	va_end(arguments);
 	(void)snprintf(whole, sizeof(whole), "%s: %s", context, err->msg);
 	whole[sizeof(err->msg) - 1] = '\0';
-	trim_partial_utf8(whole);
+	scrub(whole);
 	memcpy(err->msg, whole, strlen(whole) + 1);
 	return -1;
 }

@@ -26,8 +26,8 @@ struct http_request {
 	const char *const *headers; /* NULL-terminated "Name: value", or NULL */
 	const void *body;	    /* or NULL */
 	size_t body_bytes;
-	int body_fd;	     /* -1, or read body_bytes from here instead (offset 0) */
-	uint64_t timeout_ms; /* 0: none (streams) */
+	int body_fd;		  /* -1, or read body_bytes from here instead (offset 0) */
+	uint64_t timeout_ms;	  /* 0: none (streams) */
 	uint64_t idle_timeout_ms; /* ends it when not a byte moved for so long; 0: never */
 	/* Called with each piece of a 2xx body; return false to end the transfer. NULL: collect
 	 * into response->body (at most body_bytes_max). */

@@ -103,27 +103,13 @@ void log_context_set(const char *key, const char *value)
 	(void)snprintf(field->value, sizeof(field->value), "%s", value);
 }
 
-/* The bytes of the character at `text` that may be written as they are, or 0: control characters
- * (C0, DEL, C1) and what is not UTF-8 may not. */
-static size_t printable_bytes(const char *text, size_t left)
-{
-	unsigned char lead = (unsigned char)text[0];
-	size_t bytes = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-
-	if (lead < 0x20 || lead == 0x7f || bytes > left || !str_is_utf8(text, bytes))
-		return 0;
-	if (lead == 0xc2 && (unsigned char)text[1] < 0xa0)
-		return 0;
-	return bytes;
-}
-
 static void append_quoted(struct buf *line, const char *text)
 {
 	size_t left = strnlen(text, LOG_VALUE_BYTES);
 
 	buf_append_char(line, '"');
 	while (left > 0) {
-		size_t bytes = printable_bytes(text, left);
+		size_t bytes = str_printable_bytes(text, left);
 
 		if (*text == '"' || *text == '\\')
 			buf_append_char(line, '\\');

@@ -67,6 +67,17 @@ bool str_is_utf8(const char *text, size_t bytes)
 	return true;
 }
 
+size_t str_printable_bytes(const char *text, size_t bytes)
+{
+	unsigned char lead = (unsigned char)text[0];
+
+	if (lead < 0x20 || lead == 0x7f)
+		return 0;
+	if (lead == 0xc2 && bytes > 1 && (unsigned char)text[1] < 0xa0)
+		return 0;
+	return utf8_sequence((const unsigned char *)text, bytes);
+}
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

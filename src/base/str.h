@@ -14,6 +14,9 @@ static inline bool str_eq(const char *a, const char *b)
 bool str_has_prefix(const char *text, const char *prefix);
 bool str_has_suffix(const char *text, const char *suffix);
 bool str_is_utf8(const char *text, size_t bytes); /* strict: no surrogates, no overlong forms */
+/* The bytes of the first character of text[0..bytes), 1 to 4; 0 when it is a control character (C0,
+ * DEL or C1, which terminals obey) or not UTF-8. bytes > 0. */
+size_t str_printable_bytes(const char *text, size_t bytes);
 
 /* Whole-string decimal number within [min, max]; ERR_INVALID names the text and the bounds. */
 MUST_CHECK int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,

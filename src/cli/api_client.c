@@ -277,13 +277,13 @@ int api_get(struct api_client *client, const char *path, json_t **ret, struct er
 int api_post(struct api_client *client, const char *path, const json_t *body,
 	     enum api_repeat repeat, json_t **ret, struct error *err)
 {
-	CLEANUP(cleanup_free) char *text = body ? json_to_text(body) : xstrdup("{}");
+	CLEANUP(cleanup_free) char *text = body ? json_to_text(body) : NULL;
 	const struct api_request request = {
 		.method = "POST",
 		.path = path,
 		.repeat = repeat,
 		.body = text,
-		.body_bytes = strlen(text),
+		.body_bytes = text ? strlen(text) : 0,
 	};
 
 	return api_json(client, &request, ret, err);

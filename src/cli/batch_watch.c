@@ -15,9 +15,12 @@
 #define POLL_MAX_MS	1000
 #define PLAIN_EVERY_MS	10000
 #define REDRAW_EVERY_MS 100
-#define PAGE		200
-#define TEXT_BYTES_MAX	4096
-#define NAME_BYTES	(FS_PATH_BYTES_MAX + 1)
+/* How long after the end of a batch its last results are waited for. */
+#define RESULTS_LAG_MAX_MS 5000
+#define COUNT_EVERY_MS	   500
+#define PAGE		   200
+#define TEXT_BYTES_MAX	   4096
+#define NAME_BYTES	   (FS_PATH_BYTES_MAX + 1)
 
 struct batch_watch {
 	struct session *session;
@@ -30,6 +33,7 @@ struct batch_watch {
 	uint64_t started_ms;
 	uint64_t plain_at_ms; /* when a plain line was last printed */
 	uint64_t redrawn_ms;
+	uint64_t counted_ms;
 	uint64_t seen;	       /* results so far */
 	uint64_t rgrid_failed; /* jobs that failed for no fault of theirs, or without outputs */
 	bool ended;
@@ -157,6 +161,26 @@ static void take_result(struct batch_watch *watch, const json_t *job)
 	show_progress(watch, false);
 }
 
+static int take_counts(struct batch_watch *watch, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = api_path("batches", watch->batch_id, "");
+	CLEANUP(cleanup_json) json_t *batch = NULL;
+	const char *state;
+
+	if (api_get(watch->session->api, path, &batch, err) != 0)
+		return -1;
+	state = api_text(batch, "state");
+	if (!state)
+		return error_set(err, ERR_UNAVAILABLE, "the server's batch is garbled");
+	watch->counted_ms = clock_boottime_ms();
+	watch->ended = !str_eq(state, "running");
+	progress_read(batch, &watch->progress);
+	eta_note(&watch->eta, clock_boottime_ms() - watch->started_ms,
+		 progress_done(&watch->progress));
+	show_progress(watch, true);
+	return 0;
+}
+
 /* One page of results. *ret_count 0: nothing new. */
 static int take_page(struct batch_watch *watch, size_t *ret_count, struct error *err)
 {
@@ -185,6 +209,9 @@ static int take_page(struct batch_watch *watch, size_t *ret_count, struct error 
 		if (interrupt_signal())
 			return 0;
 		take_result(watch, job);
+		if (clock_boottime_ms() - watch->counted_ms >= COUNT_EVERY_MS &&
+		    take_counts(watch, err) != 0)
+			return -1;
 	}
 	if (next) {
 		free(watch->cursor);
@@ -194,29 +221,18 @@ static int take_page(struct batch_watch *watch, size_t *ret_count, struct error 
 	return 0;
 }
 
-static int take_counts(struct batch_watch *watch, struct error *err)
+/* Results may come a moment after the counts that include them, but not for ever. */
+static bool has_all(const struct batch_watch *watch, uint64_t news_ms)
 {
-	CLEANUP(cleanup_free) char *path = api_path("batches", watch->batch_id, "");
-	CLEANUP(cleanup_json) json_t *batch = NULL;
-	const char *state;
-
-	if (api_get(watch->session->api, path, &batch, err) != 0)
-		return -1;
-	state = api_text(batch, "state");
-	if (!state)
-		return error_set(err, ERR_UNAVAILABLE, "the server's batch is garbled");
-	watch->ended = !str_eq(state, "running");
-	progress_read(batch, &watch->progress);
-	eta_note(&watch->eta, clock_boottime_ms() - watch->started_ms,
-		 progress_done(&watch->progress));
-	show_progress(watch, true);
-	return 0;
+	return watch->ended && (watch->seen >= progress_done(&watch->progress) ||
+				clock_boottime_ms() - news_ms >= RESULTS_LAG_MAX_MS);
 }
 
 /* Counts first: once they say that the batch has ended, an empty page is the last one. */
 static int watch_until_end(struct batch_watch *watch, struct error *err)
 {
 	uint64_t wait_ms = POLL_FIRST_MS;
+	uint64_t news_ms = clock_boottime_ms();
 
 	for (;;) {
 		size_t count, taken = 0;
@@ -229,10 +245,12 @@ static int watch_until_end(struct batch_watch *watch, struct error *err)
 				return -1;
 			taken += count;
 		} while (count > 0 && !interrupt_signal());
-		if (interrupt_signal() || (watch->ended && taken == 0))
-			return 0;
-		if (taken > 0)
+		if (taken > 0) {
 			wait_ms = POLL_FIRST_MS;
+			news_ms = clock_boottime_ms();
+		}
+		if (interrupt_signal() || (taken == 0 && has_all(watch, news_ms)))
+			return 0;
 		interrupt_wait_ms(wait_ms);
 		wait_ms = wait_ms * 3 / 2 < POLL_MAX_MS ? wait_ms * 3 / 2 : POLL_MAX_MS;
 	}
@@ -251,7 +269,7 @@ static int summarise(struct batch_watch *watch)
 				      sizeof(duration)),
 		      (unsigned long long)progress->completed, (unsigned long long)progress->failed,
 		      (unsigned long long)progress->cancelled);
-	if (watch->options->output_directory)
+	if (watch->outputs.file_count > 0)
 		terminal_note(terminal, "%llu output files (%s) in %s",
 			      (unsigned long long)watch->outputs.file_count,
 			      format_bytes(watch->outputs.total_bytes, bytes, sizeof(bytes)),

@@ -275,7 +275,8 @@ static int fetch_log(struct outputs *outputs, const json_t *job, const char *nam
 	CLEANUP(cleanup_free) char *target = xasprintf("%s%s", name, suffix);
 	CLEANUP(cleanup_free) char *query = xasprintf("/logs?stream=%s", stream);
 	CLEANUP(cleanup_free) char *path = api_path("jobs", job_id, query);
-	uint64_t count = outputs->file_count;
+	uint64_t file_count = outputs->file_count;
+	uint64_t total_bytes = outputs->total_bytes;
 
 	if (fs_path_check_relative(target, err) != 0)
 		return error_wrap(err, "a log cannot be stored");
@@ -288,7 +289,8 @@ static int fetch_log(struct outputs *outputs, const json_t *job, const char *nam
 	}
 	if (fetch_file(outputs, path, target, false, NULL, err) != 0)
 		return -1;
-	outputs->file_count = count; /* logs are not counted as outputs */
+	outputs->file_count = file_count; /* logs are not counted as outputs */
+	outputs->total_bytes = total_bytes;
 	return 0;
 }
 

@@ -17,6 +17,8 @@ int watch_interrupted(struct session *session, const char *cancel_path, const ch
 
 	interrupt_clear(); /* a second signal ends the program at once all the same */
 	terminal_line_clear(session->terminal);
+	if (session->terminal->err_is_tty)
+		terminal_say(session->terminal, ""); /* the terminal has shown ^C */
 	if (!cancel) {
 		terminal_note(session->terminal,
 			      "detached; %s goes on. To come back: rgrid attach "

@@ -36,6 +36,16 @@ const char *conf_param_name(enum conf_param param)
 	return rows[param].name;
 }
 
+/* What the option's help says: the meaning, and the default where the table has one. */
+static void describe(const struct conf_row *row, char out[CONF_HELP_BYTES])
+{
+	bool has_default = row->default_text != NULL && row->default_text[0] != '\0';
+	int bytes = snprintf(out, CONF_HELP_BYTES, "%s%s%s%s", row->doc,
+			     has_default ? " (default: " : "", has_default ? row->default_text : "",
+			     has_default ? ")" : "");
+	CHECK(bytes > 0 && bytes < CONF_HELP_BYTES);
+}
+
 size_t conf_options(enum conf_user user, struct conf_flags *flags, struct opt out[CONF_OPTIONS_MAX])
 {
 	size_t count = 0;
@@ -45,8 +55,10 @@ size_t conf_options(enum conf_user user, struct conf_flags *flags, struct opt ou
 	for (size_t i = 0; i < CONF_PARAM_COUNT; i++) {
 		if ((rows[i].users & (unsigned)user) == 0)
 			continue;
-		out[count] = (struct opt)OPT_STR(0, rows[i].name, conf_type_argument(rows[i].type),
-						 &flags->values[i], rows[i].doc, NULL);
+		describe(&rows[i], flags->help[i]);
+		out[count] = (struct opt)OPT_STR(
+			0, rows[i].name, conf_type_argument(rows[i].type), &flags->values[i],
+			flags->help[i], rows[i].type == CONF_TYPE_PATH ? "directory" : NULL);
 		count++;
 	}
 	return count;

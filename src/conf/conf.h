@@ -61,10 +61,13 @@ struct conf {
 	char *file; /* path read, or NULL when there is none */
 };
 
+#define CONF_HELP_BYTES 384
+
 /* The options' targets while a command line is parsed; all NULL at first. */
 struct conf_flags {
 	const char *file; /* --config */
 	const char *values[CONF_PARAM_COUNT];
+	char help[CONF_PARAM_COUNT][CONF_HELP_BYTES]; /* filled by conf_options */
 };
 
 #define CONF_OPTIONS_MAX (CONF_PARAM_COUNT + 1)

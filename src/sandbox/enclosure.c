@@ -219,16 +219,17 @@ int sandbox_enclose(struct error *err)
 				  "kernel.apparmor_restrict_unprivileged_userns, "
 				  "user.max_user_namespaces)");
 	}
-	if ((rootless && id_map_write_own(init, err) < 0) ||
-	    write(enclosure.go_write, "", 1) != 1) {
+	int result = rootless ? id_map_write_own(init, err) : 0;
+	if (result == 0 && write(enclosure.go_write, "", 1) != 1)
+		result = error_set_errno(err, ERR_INTERNAL, errno, "cannot start the enclosure");
+	if (result < 0) {
 		(void)kill(init, SIGKILL);
 		(void)waitpid(init, NULL, 0);
 		(void)sigprocmask(SIG_SETMASK, &enclosure.mask_before, NULL);
-		return err->code != ERR_NONE
-			       ? -1
-			       : error_set(err, ERR_INTERNAL, "cannot start the enclosure");
+		return -1;
 	}
-	cleanup_fd(&enclosure.status_write);
+	cleanup_fd(&enclosure.status_write); /* so that its end is seen when the init dies */
+	enclosure.status_write = -1;
 	run_outer(&enclosure, init);
 }
 

@@ -12,7 +12,8 @@
 /* RGRID_JOB_ID, _BATCH_ID, _INDEX, _ATTEMPT, PYTHONUNBUFFERED, and the NULL */
 #define OWN_ENV_MAX 6
 
-/* As the user would name it to an interpreter; with its directory where it would be searched for. */
+/* As the user would name it to an interpreter; with its directory where it would be searched for.
+ */
 static char *script_word(const struct job_spec *spec)
 {
 	if (spec->runtime->argv[0] == NULL)

@@ -1,28 +1,20 @@
 #include "worker/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/json.h"
-#include "base/log.h"
-#include "base/str.h"
 #include "core/job_spec.h"
 #include "core/runtime.h"
 #include "worker/command.h"
 #include "worker/log_pump.h"
 #include "worker/outputs.h"
+#include "worker/process.h"
 #include "worker/report.h"
 #include "worker/stage.h"
-#include "worker/timer.h"
 
 struct run {
 	const struct run_services *services;
@@ -39,16 +31,12 @@ struct run {
 	struct stage *stage;
 	struct log_pump *pump; /* from run_start on */
 	struct outputs *outputs;
-	pid_t pid; /* 0: none */
-	int pid_fd;
-	sd_event_source *exit_source;
-	struct timer timeout;
+	struct process *process; /* while it runs */
 	bool started;
 	bool cancelled;
-	bool timed_out;
-	uint64_t started_us;
 	uint64_t run_us;
-	struct sandbox_result result;
+	uint64_t cpu_us;
+	uint64_t memory_peak_bytes;
 	struct report report;
 	uint64_t log_group; /* the group that logs were last sent in, and how many went with it */
 	size_t logs_in_group;
@@ -63,7 +51,7 @@ static void changed(struct run *run)
 
 static void try_to_end(struct run *run)
 {
-	if (run->state == RUN_DISCARDED && run->pid == 0 && run->logs_in_flight == 0 &&
+	if (run->state == RUN_DISCARDED && !run->process && run->logs_in_flight == 0 &&
 	    !run->is_being_reported && (!run->outputs || outputs_is_idle(run->outputs))) {
 		run->state = RUN_OVER;
 		changed(run);
@@ -80,7 +68,6 @@ static void release_slot(struct run *run)
 /* The attempt's end is known: what is left is to tell it. */
 static void conclude(struct run *run)
 {
-	timer_disarm(&run->timeout);
 	release_slot(run);
 	run->state = RUN_REPORTING;
 	changed(run);
@@ -221,96 +208,28 @@ static void collect_outputs(struct run *run)
 
 /* The process --------------------------------------------------------------------------------- */
 
-static void process_ended(struct run *run, int wait_status)
+static void on_process_ended(void *context, const struct process_ending *ending)
 {
+	struct run *run = context;
 	const struct report_facts facts = {
 		.cancelled = run->cancelled,
-		.timed_out = run->timed_out,
+		.timed_out = ending->timed_out,
 		.limits = &run->spec.limits,
-		.result = &run->result,
+		.result = &ending->result,
 	};
 
-	run->run_us = clock_boottime_us() - run->started_us;
-	run->exit_source = sd_event_source_disable_unref(run->exit_source);
-	cleanup_fd(&run->pid_fd);
-	run->pid_fd = -1;
-	run->pid = 0;
-	timer_disarm(&run->timeout);
-	sandbox_finish(run->services->sandbox, run->slot, wait_status, &run->result);
-	if (run->state == RUN_DISCARDED) {
-		release_slot(run);
-		try_to_end(run);
-		changed(run);
+	run->run_us = ending->run_us;
+	run->cpu_us = ending->result.cpu_us;
+	run->memory_peak_bytes = ending->result.memory_peak_bytes;
+	report_ended(&facts, &run->report);
+	process_free(TAKE_PTR(run->process));
+	if (run->state != RUN_DISCARDED) {
+		collect_outputs(run);
 		return;
 	}
-	report_ended(&facts, &run->report);
-	collect_outputs(run);
-}
-
-static int on_exit_readable(sd_event_source *source, int fd, uint32_t events, void *context)
-{
-	struct run *run = context;
-	int wait_status;
-
-	(void)source;
-	(void)fd;
-	(void)events;
-	if (waitpid(run->pid, &wait_status, WNOHANG) == run->pid)
-		process_ended(run, wait_status);
-	return 0;
-}
-
-static void on_timeout(void *context)
-{
-	struct run *run = context;
-
-	run->timed_out = true;
-	sandbox_kill(run->services->sandbox, run->slot);
-}
-
-/* Two pipes whose write ends the job may open again by name (/dev/stdout). */
-static int make_pipe(const struct tree_owner *owner, int *ret_read, int *ret_write,
-		     struct error *err)
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot make a pipe");
-	/* Without the right to do so the job merely cannot open it by name. */
-	(void)!fchown(ends[1], owner->uid, owner->gid);
-	if (fs_set_nonblocking(ends[0], err) < 0) {
-		(void)close(ends[0]);
-		(void)close(ends[1]);
-		return -1;
-	}
-	*ret_read = ends[0];
-	*ret_write = ends[1];
-	return 0;
-}
-
-/* At once, and waits for it. */
-static void kill_process(struct run *run)
-{
-	int wait_status = 0;
-
-	sandbox_kill(run->services->sandbox, run->slot);
-	(void)waitpid(run->pid, &wait_status, 0);
-	sandbox_finish(run->services->sandbox, run->slot, wait_status, &run->result);
-	run->pid = 0;
-}
-
-static int watch_process(struct run *run, struct error *err)
-{
-	int failed;
-
-	run->pid_fd = pidfd_open(run->pid, 0);
-	failed = run->pid_fd < 0 ? -errno
-				 : sd_event_add_io(run->services->event, &run->exit_source,
-						   run->pid_fd, EPOLLIN, on_exit_readable, run);
-	if (failed >= 0)
-		return 0;
-	kill_process(run);
-	return error_set_errno(err, ERR_INTERNAL, -failed, "cannot watch the job's process");
+	release_slot(run);
+	try_to_end(run);
+	changed(run);
 }
 
 static int start_process(struct run *run, struct error *err)
@@ -321,37 +240,33 @@ static int start_process(struct run *run, struct error *err)
 		.batch_index = run->batch_index,
 		.attempt = run->lease.attempt,
 	};
-	CLEANUP(cleanup_fd) int stdout_read = -1;
-	CLEANUP(cleanup_fd) int stdout_write = -1;
-	CLEANUP(cleanup_fd) int stderr_read = -1;
-	CLEANUP(cleanup_fd) int stderr_write = -1;
 	CLEANUP(cleanup_command) struct command command;
 	struct sandbox_run sandbox_run;
+	struct process_options options = {
+		.event = run->services->event,
+		.sandbox = run->services->sandbox,
+		.slot = run->slot,
+		.run = &sandbox_run,
+		.owner = run->owner,
+		.context = run,
+		.on_ended = on_process_ended,
+	};
+	int stdout_fd;
+	int stderr_fd;
 
 	command_init(&command, &run->spec, &identity);
-	if (make_pipe(&run->owner, &stdout_read, &stdout_write, err) < 0 ||
-	    make_pipe(&run->owner, &stderr_read, &stderr_write, err) < 0)
-		return -1;
 	sandbox_run = (struct sandbox_run){
 		.argv = command.argv,
 		.envp = (const char *const *)command.envp,
 		.limits = run->spec.limits,
 		.network = run->spec.network,
 		.stdin_fd = stage_stdin_fd(run->stage),
-		.stdout_fd = stdout_write,
-		.stderr_fd = stderr_write,
 	};
-	run->started_us = clock_boottime_us();
-	if (sandbox_start(run->services->sandbox, run->slot, &sandbox_run, &run->pid, err) < 0) {
-		run->pid = 0;
+	if (process_start(&options, &run->process, &stdout_fd, &stderr_fd, err) < 0)
 		return -1;
-	}
-	if (watch_process(run, err) < 0)
-		return -1;
-	log_pump_open(run->pump, TAKE_FD(stdout_read), TAKE_FD(stderr_read));
+	log_pump_open(run->pump, stdout_fd, stderr_fd);
 	run->started = true;
 	run->state = RUN_RUNNING;
-	timer_arm(&run->timeout, run->spec.limits.timeout_ms);
 	return 0;
 }
 
@@ -452,8 +367,6 @@ struct run *run_new(const struct run_services *services, const struct worker_cla
 	run->claimed_ms = clock_boottime_ms();
 	run->slot = RUN_NO_SLOT;
 	run->work_fd = -1;
-	run->pid_fd = -1;
-	timer_init(&run->timeout, services->event, SD_EVENT_PRIORITY_NORMAL, on_timeout, run);
 	if (read_spec(run, claim, &err) < 0)
 		refuse(run, OUTCOME_REJECTED, err.msg);
 	return run;
@@ -463,11 +376,7 @@ void run_free(struct run *run)
 {
 	if (!run)
 		return;
-	if (run->pid != 0)
-		kill_process(run);
-	sd_event_source_disable_unref(run->exit_source);
-	cleanup_fd(&run->pid_fd);
-	timer_release(&run->timeout);
+	process_free(run->process);
 	outputs_free(run->outputs);
 	stage_free(run->stage);
 	log_pump_free(run->pump);
@@ -511,7 +420,7 @@ void run_cancel(struct run *run)
 		break;
 	case RUN_RUNNING:
 		run->cancelled = true;
-		sandbox_kill(run->services->sandbox, run->slot);
+		process_kill(run->process);
 		break;
 	case RUN_COLLECTING:
 		/* The script is done, but its outputs may wait long for the API. */
@@ -532,13 +441,12 @@ void run_discard(struct run *run)
 	if (before == RUN_DISCARDED || before == RUN_OVER)
 		return;
 	run->state = RUN_DISCARDED;
-	timer_disarm(&run->timeout);
 	if (run->pump)
 		log_pump_close(run->pump);
 	if (run->outputs)
 		outputs_abandon(run->outputs);
-	if (run->pid != 0)
-		sandbox_kill(run->services->sandbox, run->slot);
+	if (run->process)
+		process_kill(run->process);
 	else
 		release_slot(run);
 	changed(run);
@@ -571,8 +479,8 @@ void run_completion(const struct run *run, struct worker_completion *ret)
 		.message = run->report.message[0] != '\0' ? run->report.message : NULL,
 		.started = run->started,
 		.run_us = run->run_us,
-		.cpu_us = run->result.cpu_us,
-		.memory_peak_bytes = run->result.memory_peak_bytes,
+		.cpu_us = run->cpu_us,
+		.memory_peak_bytes = run->memory_peak_bytes,
 		.unenforced = run->services->unenforced,
 	};
 	if (run->pump) {

@@ -8,7 +8,7 @@
  *
  * The worker moves it on (start, cancel, discard) and is told of every change by on_change; it
  *frees a run only when it is OVER, which waits for all answers of the link that would come to it.
-*/
+ */
 #pragma once
 
 #include <stdbool.h>

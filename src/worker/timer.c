@@ -81,8 +81,8 @@ void task_wake(struct task *task)
 {
 	if (task->source)
 		return;
-	/* A new source each time: the loop serves the longest pending of equals first, and would take
-	 * one that it knows for pending since it was made. */
+	/* A new source each time: the loop serves the longest pending of equals first, and would
+	 * take one that it knows for pending since it was made. */
 	CHECK(sd_event_add_defer(task->event, &task->source, on_task, task) >= 0);
 	CHECK(sd_event_source_set_priority(task->source, task->priority) >= 0);
 }

@@ -157,8 +157,7 @@ def finish(job, outcome, code, artifacts):
         batch = batches.get(job["batch_id"])
         if batch:
             batch["results"].append(job)
-            failed = sum(batch_job["state"] == "failed" for batch_job in batch["jobs"])
-            if batch["max_fails"] and failed >= batch["max_fails"]:
+            if batch["max_fails"] and sum(other["state"] == "failed" for other in batch["jobs"]) >= batch["max_fails"]:
                 for other in batch["jobs"]:
                     cancel(other)
         job["ended"] = True

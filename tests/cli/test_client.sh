@@ -192,7 +192,7 @@ batch_outputs() {
 }
 check "a batch: outputs and logs below outputs/" batch_outputs
 batch_failure() {
-	"$RGRID" run --batch 'data/*.csv' -o failing double.py --fail {} >fail.out 2>fail.err
+	"$RGRID" run --batch 'data/*.csv' -o failing double.py {} --fail >fail.out 2>fail.err
 	[ $? -eq 1 ] && [ ! -s fail.out ] && grep -q '^failed data/3.csv: exit 1, job_[0-9a-z]*: three is refused$' fail.err &&
 		grep -q -- '--failed' fail.err && [ "$(cat failing/data/4.csv/sub/double.txt)" = 8 ]
 }
@@ -221,9 +221,8 @@ batch_large() {
 	fake_control hold 1
 	local id
 	id=$("$RGRID" run --each-line many.txt --detach double.py) || return 1
-	fake_control hold 0
 	[ "$("$RGRID" batch status "$id" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["counts"]["total"])')" = 25000 ] || return 1
-	"$RGRID" batch cancel "$id" && [ "$(requests_like 'POST /api/v1/batches/.*/jobs')" -eq 2 ]
+	"$RGRID" batch cancel "$id" && fake_control hold 0 && [ "$(requests_like 'POST /api/v1/batches/.*/jobs')" -eq 2 ]
 }
 check "25,000 jobs are submitted in three requests" batch_large
 unquoted() { "$RGRID" run --batch data/*.csv double.py 2>&1 | grep -q 'quote the pattern'; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What rgrid says about itself, with no server anywhere.
+# shellcheck disable=SC2016 # $1 is for the inner shells
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh

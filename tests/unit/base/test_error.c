@@ -87,8 +87,8 @@ TEST(error_text_is_cut_to_fit)
 	EXPECT_INT(strlen(err.msg), ERROR_MESSAGE_BYTES - 1);
 }
 
-/* Whatever the alignment, the cut does not fall into a character. */
-TEST(error_text_is_cut_between_characters)
+/* Whatever the alignment. */
+TEST(error_text_is_utf8_after_the_cut)
 {
 	struct error err;
 	char text[1200];
@@ -104,6 +104,17 @@ TEST(error_text_is_cut_between_characters)
 		error_wrap(&err, "%.*s", 400, "yyyyyyyyyyyyyyyyyyy");
 		EXPECT(str_is_utf8(err.msg, strlen(err.msg)));
 	}
+}
+
+/* Messages become JSON, which refuses anything else. */
+TEST(error_text_is_always_utf8)
+{
+	struct error err;
+
+	error_set(&err, ERR_INVALID, "%s|%.2s|%s", "\xff\xc3", "\xf0\x9f\x9a\x80", "\xc2\x9b");
+	EXPECT_STR(err.msg, "??|??|??");
+	error_wrap(&err, "\xc3\xa4\xed\xa0\x80");
+	EXPECT_STR(err.msg, "\xc3\xa4???: ??|??|??");
 }
 
 TEST(error_may_quote_itself)

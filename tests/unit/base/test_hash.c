@@ -58,7 +58,7 @@ TEST(sha256_hex_is_strict)
 	upper[0] = 'B';
 	EXPECT(!sha256_from_hex("", digest));
 	EXPECT(!sha256_from_hex("a", digest));
-	EXPECT(!sha256_from_hex(ABC_HEX + 1, digest));
+	EXPECT(!sha256_from_hex(&ABC_HEX[1], digest));
 	EXPECT(!sha256_from_hex(ABC_HEX "0", digest));
 	EXPECT(!sha256_from_hex(ABC_HEX " ", digest));
 	EXPECT(!sha256_from_hex(upper, digest));

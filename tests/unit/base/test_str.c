@@ -58,6 +58,21 @@ TEST(str_utf8_refuses_what_is_none)
 	}
 }
 
+TEST(str_printable)
+{
+	EXPECT_INT(str_printable_bytes("a", 1), 1);
+	EXPECT_INT(str_printable_bytes("\xc3\xa4x", 3), 2);
+	EXPECT_INT(str_printable_bytes("\xc2\xa0", 2), 2);
+	EXPECT_INT(str_printable_bytes("\xf0\x9f\x9a\x80", 4), 4);
+	EXPECT_INT(str_printable_bytes("\xf0\x9f\x9a\x80", 3), 0);
+	EXPECT_INT(str_printable_bytes("\xc2", 1), 0);
+	EXPECT_INT(str_printable_bytes("\xc2\x9b", 2), 0);
+	EXPECT_INT(str_printable_bytes("\x1b", 1), 0);
+	EXPECT_INT(str_printable_bytes("\x7f", 1), 0);
+	EXPECT_INT(str_printable_bytes("\0", 1), 0);
+	EXPECT_INT(str_printable_bytes("\xff", 1), 0);
+}
+
 TEST(parse_u64_within_bounds)
 {
 	struct error err;

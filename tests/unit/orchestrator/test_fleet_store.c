@@ -14,8 +14,9 @@ struct bench {
 
 static struct bench bench_new(void)
 {
+	static const char *conninfo; /* never freed */
 	struct bench bench;
-	const char *conninfo = test_database();
+	conninfo = test_database();
 	struct error err = {0};
 	bench.admin = test_connect(conninfo);
 	bench.conninfo = test_conninfo_as(conninfo, "rgrid_orchestrator");
