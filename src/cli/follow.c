@@ -106,7 +106,6 @@ static bool on_log(struct follow *follow, const json_t *event)
 	enum log_stream stream;
 	size_t skip = 0;
 
-	note_attempt(follow, api_number(event, "attempt"));
 	buf_clear(&follow->decoded);
 	if (!name || !log_stream_parse(name, &stream) || !json_is_string(data) ||
 	    !base64_decode(json_string_value(data), json_string_length(data), &follow->decoded))
@@ -143,6 +142,17 @@ static void on_state(struct follow *follow, const json_t *event)
 	terminal_line(follow->terminal, line.data);
 }
 
+/* The id of a log event begins with its attempt: "3.17". 0 when it does not. */
+static int64_t attempt_of(const char *id)
+{
+	CLEANUP(cleanup_free) char *digits = xstrndup(id, strspn(id, "0123456789"));
+	struct error ignored;
+	int64_t attempt = 0;
+
+	(void)!parse_i64(digits, 1, INT32_MAX, &attempt, &ignored);
+	return attempt;
+}
+
 static bool on_event(void *context, const struct sse_event *event)
 {
 	struct follow *follow = context;
@@ -151,8 +161,10 @@ static bool on_event(void *context, const struct sse_event *event)
 
 	if (json_parse(event->data, event->data_bytes, &data, &ignored) != 0)
 		return true;
-	if (str_eq(event->type, "log"))
+	if (str_eq(event->type, "log")) {
+		note_attempt(follow, attempt_of(event->id));
 		return on_log(follow, data);
+	}
 	if (str_eq(event->type, "state")) {
 		on_state(follow, data);
 	} else if (str_eq(event->type, "end") && json_is_object(data)) {

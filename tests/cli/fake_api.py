@@ -57,7 +57,7 @@ def now():
 
 def add_event(job, kind, data):
     with changed:
-        job["events"].append((f"{job['attempt']}-{len(job['events'])}", kind, data))
+        job["events"].append((f"{job['attempt']}.{len(job['events'])}", kind, data))
         changed.notify_all()
 
 
@@ -407,7 +407,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         last = self.headers.get("Last-Event-ID")
-        at = int(last.split("-")[1]) + 1 if last else 0
+        at = int(last.split(".")[1]) + 1 if last else 0
         while True:
             with changed:
                 changed.wait_for(lambda: at < len(job["events"]) or job["ended"], 15)

@@ -172,6 +172,13 @@ waiting_is_said() {
 }
 check "waiting for standard input is said" waiting_is_said
 
+two_attempts() {
+	printf 'print("the same")\n' >same.py
+	"$RGRID" run same.py && "$RGRID" retry last && "$RGRID" attach last >slow.out 2>slow.err &&
+		[ "$(cat slow.out)" = $'the same\nthe same' ] && grep -q 'attempt 2 begins' slow.err
+}
+check "a new attempt's output is shown from its own beginning" two_attempts
+
 rm -f out.txt
 mkdir -p data/deep
 for i in 1 2 3 4 5 6 7; do echo $i >data/$i.csv; done
