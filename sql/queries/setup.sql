@@ -13,5 +13,5 @@ ALTER ROLE rgrid_operator NOSUPERUSER CREATEROLE;
 -- name: setup_active_workers
 -- Workers that are up, and the limits that at least one of them cannot hold.
 SELECT count(*), array_to_string(ARRAY(
-		SELECT DISTINCT u FROM rg.worker w, unnest(w.unenforced) u WHERE w.state = 2 ORDER BY u), E'\n')
+		SELECT DISTINCT u FROM rg.worker w, unnest(w.unenforced) u WHERE w.state = 2 ORDER BY u), ', ')
 FROM rg.worker WHERE state = 2;

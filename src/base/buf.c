@@ -10,17 +10,12 @@
 #define BUF_FIRST_CAPACITY 64
 
 /* What `data` points at while nothing is allocated (capacity 0). Never written. */
-static const char empty[1] = "";
-
-static char *empty_data(void)
-{
-	return (char *)(uintptr_t)empty;
-}
+static char empty[1];
 
 void buf_init(struct buf *buf, size_t bytes_max)
 {
 	CHECK(bytes_max < SIZE_MAX / 2); /* so that sizes can be doubled and a NUL added */
-	*buf = (struct buf){.data = empty_data(), .bytes_max = bytes_max};
+	*buf = (struct buf){.data = empty, .bytes_max = bytes_max};
 }
 
 void buf_release(struct buf *buf)

@@ -41,7 +41,7 @@ void cleanup_dir(void *pointer_to_dir)
 	int saved = errno;
 	DIR *dir;
 
-	memcpy(&dir, pointer_to_dir, sizeof(dir));
+	memcpy(&dir, pointer_to_dir, sizeof(void *));
 	if (dir != NULL)
 		(void)closedir(dir);
 	errno = saved;

@@ -38,8 +38,8 @@ void base64_append(struct buf *out, const void *data, size_t bytes)
 			group |= from[i + 2];
 		*to++ = base64_digits[group >> 18];
 		*to++ = base64_digits[group >> 12 & 63];
-		*to++ = left > 1 ? base64_digits[group >> 6 & 63] : '=';
-		*to++ = left > 2 ? base64_digits[group & 63] : '=';
+		*to++ = (char)(left > 1 ? base64_digits[group >> 6 & 63] : '=');
+		*to++ = (char)(left > 2 ? base64_digits[group & 63] : '=');
 	}
 	buf_commit(out, text_bytes);
 }

@@ -36,14 +36,11 @@ static void scrub(char *text)
 	}
 }
 
-__attribute__((format(printf, 3, 0))) static void set_text(char *out, size_t size,
-							   const char *format, va_list arguments)
+/* The text comes from a buffer of the caller's: what it was formatted from may lie in `out`. */
+static void store(char *out, size_t size, char *text)
 {
-	/* Arguments may point into the text being replaced. */
-	char text[ERROR_MESSAGE_BYTES];
-	int wanted = vsnprintf(text, size < sizeof(text) ? size : sizeof(text), format, arguments);
-
-	CHECK(wanted >= 0);
+	if (strlen(text) >= size)
+		text[size - 1] = '\0';
 	scrub(text);
 	memcpy(out, text, strlen(text) + 1);
 }
@@ -61,11 +58,13 @@ static void set_code(struct error *err, enum error_code code, int errnum)
 
 int error_set(struct error *err, enum error_code code, const char *format, ...)
 {
+	char text[ERROR_MESSAGE_BYTES];
 	va_list arguments;
 
 	va_start(arguments, format);
-	set_text(err->msg, sizeof(err->msg), format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	store(err->msg, sizeof(err->msg), text);
 	set_code(err, code, 0);
 	return -1;
 }
@@ -77,7 +76,7 @@ int error_set_errno(struct error *err, enum error_code code, int errnum, const c
 	va_list arguments;
 
 	va_start(arguments, format);
-	set_text(what, sizeof(what), format, arguments);
+	(void)vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
 	if (errnum == ENOSPC || errnum == EDQUOT)
 		code = ERR_NO_SPACE;
@@ -96,32 +95,34 @@ int error_wrap(struct error *err, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	set_text(context, sizeof(context), format, arguments);
+	(void)vsnprintf(context, sizeof(context), format, arguments);
 	va_end(arguments);
 	(void)snprintf(whole, sizeof(whole), "%s: %s", context, err->msg);
-	whole[sizeof(err->msg) - 1] = '\0';
-	scrub(whole);
-	memcpy(err->msg, whole, strlen(whole) + 1);
+	store(err->msg, sizeof(err->msg), whole);
 	return -1;
 }
 
 int error_hint(struct error *err, const char *format, ...)
 {
+	char text[ERROR_MESSAGE_BYTES];
 	va_list arguments;
 
 	va_start(arguments, format);
-	set_text(err->hint, sizeof(err->hint), format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	store(err->hint, sizeof(err->hint), text);
 	return -1;
 }
 
 int error_field(struct error *err, const char *format, ...)
 {
+	char text[ERROR_MESSAGE_BYTES];
 	va_list arguments;
 
 	va_start(arguments, format);
-	set_text(err->field, sizeof(err->field), format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	store(err->field, sizeof(err->field), text);
 	return -1;
 }
 

@@ -42,7 +42,7 @@ static int read_to_end(int fd, const char *path, struct buf *out, struct error *
 	for (;;) {
 		size_t room = out->bytes_max - out->bytes;
 		size_t wanted = room < READ_CHUNK_BYTES ? room : READ_CHUNK_BYTES;
-		char probe;
+		char probe = 0;
 		char *to = wanted > 0 ? buf_reserve(out, wanted) : &probe;
 
 		if (to == NULL)

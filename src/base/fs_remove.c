@@ -75,6 +75,7 @@ static int move_up(struct removal *removal, int parent_fd, const char *name)
 	return 0;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): DEPTH_MAX bounds it. */
 static int empty_directory(struct removal *removal, int fd, unsigned depth);
 
 static int remove_directory(struct removal *removal, int parent_fd, const char *name,
@@ -124,6 +125,8 @@ static int empty_directory(struct removal *removal, int fd, unsigned depth)
 	}
 	return errno == 0 ? 0 : fail(removal, errno, "a directory");
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* Passes over the top until nothing is moved up any more. */
 static int empty_top(struct removal *removal)

@@ -247,12 +247,15 @@ void json_read_object(struct json_reader *reader, const char *name, size_t count
 int json_reader_finish(struct json_reader *reader)
 {
 	/* jansson's iterators take no const object, and change nothing. */
-	json_t *object = (json_t *)(uintptr_t)reader->object;
+	union {
+		const json_t *constant;
+		json_t *object;
+	} both = {.constant = reader->object};
 
 	if (reader->failed)
 		return -1;
-	for (void *at = json_object_iter(object); at != NULL;
-	     at = json_object_iter_next(object, at)) {
+	for (void *at = json_object_iter(both.object); at != NULL;
+	     at = json_object_iter_next(both.object, at)) {
 		const char *name = json_object_iter_key(at);
 
 		if (was_seen(reader, name))

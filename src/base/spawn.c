@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -90,6 +89,17 @@ static bool set_death_signal(const struct spawn_options *options, pid_t parent)
 	return getppid() == parent;
 }
 
+/* execve changes no string, and C cannot say so. */
+static char *const *strings(const char *const *constant)
+{
+	union {
+		const char *const *constant;
+		char *const *strings;
+	} both = {.constant = constant};
+
+	return both.strings;
+}
+
 __attribute__((noreturn)) static void run_child(const struct spawn_options *options,
 						const char *program, pid_t parent, int report_fd)
 {
@@ -109,9 +119,7 @@ __attribute__((noreturn)) static void run_child(const struct spawn_options *opti
 		child_fail(report_fd, STEP_DIRECTORY);
 	if (!set_death_signal(options, parent))
 		child_fail(report_fd, STEP_DEATH_SIGNAL);
-	/* execve changes neither, and C cannot say so. */
-	(void)execve(program, (char *const *)(uintptr_t)options->argv,
-		     envp != NULL ? (char *const *)(uintptr_t)envp : environ);
+	(void)execve(program, strings(options->argv), envp != NULL ? strings(envp) : environ);
 	child_fail(report_fd, STEP_EXEC);
 }
 
@@ -285,8 +293,8 @@ int spawn_wait(const struct spawn_options *options, struct buf *output, int *ret
 {
 	struct spawn_options with_pipe = *options;
 	int pipe_fds[2] = {-1, -1};
-	int status;
-	pid_t pid;
+	int status = 0;
+	pid_t pid = -1;
 
 	if (output != NULL && pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return error_set_errno(err, ERR_INTERNAL, errno, "cannot run %s", options->argv[0]);

@@ -296,13 +296,8 @@ int batch_watch(struct session *session, const char *batch_id,
 
 	batch_watch_init(&watch, session, batch_id, options);
 	interrupt_install();
-	if (watch_until_end(&watch, err) != 0 && !interrupt_signal()) {
-		terminal_line_clear(session->terminal);
-		if (err->hint[0])
-			return -1;
-		return error_hint(err, "the batch goes on; later: rgrid attach %s%s", attach,
-				  batch_id);
-	}
+	if (watch_until_end(&watch, err) != 0 && !interrupt_signal())
+		return watch_failed(session, batch_id, attach, err);
 	if (interrupt_signal())
 		return watch_interrupted(session, cancel_path, batch_id, attach,
 					 options->cancel_on_interrupt);

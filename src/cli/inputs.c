@@ -327,9 +327,9 @@ static void look_at_directory(const struct inputs *inputs, const char *path,
 			      struct work_path *place, struct input_argument *ret)
 {
 	if (!place->inside) {
-		ret->note = xasprintf("%s is outside of this directory and does not exist in the "
-				      "job; send its files with --file %s",
-				      path, path);
+		ret->note = xasprintf("%s is a directory outside of this one; its files are not "
+				      "sent",
+				      path);
 		return;
 	}
 	if (place->relative[0] == '\0')
@@ -362,7 +362,8 @@ int inputs_look_at(const struct inputs *inputs, const char *argument, struct inp
 		job_path = place.inside ? xstrdup(place.relative)
 					: outside_name(inputs, place.relative, path);
 	}
-	if (exists && place.respelled && (S_ISREG(status.st_mode) || place.inside)) {
+	if (exists && place.respelled &&
+	    (S_ISREG(status.st_mode) || (S_ISDIR(status.st_mode) && place.inside))) {
 		free(look.text);
 		look.text =
 			xasprintf("%.*s%s", prefix_bytes, argument, job_path[0] ? job_path : ".");

@@ -7,6 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/run.h"
 #include "cli/uploads.h"
+#include "cli/watch.h"
 #include "core/limits.h"
 #include "core/runtime.h"
 
@@ -315,7 +316,7 @@ int run_batch(struct session *session, const struct run_call *call, struct error
 		return -1;
 	interrupt_install();
 	if (submit(&build, &id, err) != 0)
-		return -1;
+		return watch_unsubmitted(session, err);
 	if (options->detach) {
 		CLEANUP(cleanup_free) char *line = xasprintf("%s\n", id);
 

@@ -136,7 +136,7 @@ int run_single(struct session *session, const struct run_call *call, struct erro
 		return -1;
 	interrupt_install();
 	if (submit(session, job, &id, err) != 0)
-		return -1;
+		return watch_unsubmitted(session, err);
 	if (options->detach) {
 		CLEANUP(cleanup_free) char *line = xasprintf("%s\n", id);
 

@@ -33,6 +33,29 @@ int watch_interrupted(struct session *session, const char *cancel_path, const ch
 	return exit_code;
 }
 
+int watch_failed(struct session *session, const char *id, const char *attach_options,
+		 struct error *err)
+{
+	terminal_line_clear(session->terminal);
+	if (terminal_reader_gone(err))
+		return -1;
+	if (!err->hint[0])
+		error_hint(err, "%s is unharmed; to come back: rgrid attach %s%s", id,
+			   attach_options, id);
+	terminal_error(session->terminal, err);
+	return EXIT_RGRID_FAILED;
+}
+
+int watch_unsubmitted(struct session *session, struct error *err)
+{
+	if (!interrupt_signal())
+		return -1;
+	if (!err->hint[0])
+		error_hint(err, "it may have been accepted all the same: rgrid list");
+	terminal_error(session->terminal, err);
+	return 128 + interrupt_signal();
+}
+
 static int fetch_outputs(struct session *session, const char *job_id, const char *directory,
 			 struct error *err)
 {
@@ -74,7 +97,7 @@ int watch_job(struct session *session, const char *job_id, const struct watch_op
 
 	interrupt_install();
 	if (follow_job(&follow, session->api, session->terminal, &result, err) != 0)
-		return -1;
+		return watch_failed(session, job_id, "", err);
 	if (!result.job)
 		return watch_interrupted(session, cancel_path, job_id, "",
 					 options->cancel_on_interrupt);

@@ -19,3 +19,9 @@ MUST_CHECK int watch_job(struct session *session, const char *job_id,
 /* After a signal: cancels (path of the cancel request) or says how to come back. The exit code. */
 int watch_interrupted(struct session *session, const char *cancel_path, const char *id,
 		      const char *attach_options, bool cancel);
+/* After a failure while watching what was submitted: reports it, says how to come back, and gives
+ * the exit code (-1 with err kept when only the reader of our output has gone). */
+int watch_failed(struct session *session, const char *id, const char *attach_options,
+		 struct error *err);
+/* After a failure to submit: -1, or the exit code of an interrupt, which is then reported here. */
+int watch_unsubmitted(struct session *session, struct error *err);

@@ -3,415 +3,372 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/str.h"
 
-#define LEAF "rgrid-worker"
-#define FILE_BYTES_MAX 65536
-#define EMPTY_TIMEOUT_MS 5000
-#define CPU_PERIOD_US 100000ULL
+#define CGROUP_ROOT	   "/sys/fs/cgroup"
+#define CPU_PERIOD_US	   100000
+#define REMOVE_DEADLINE_MS 2000
+#define KILL_ROUNDS	   100
+#define PATH_BYTES	   512
 
-enum layout { LAYOUT_NONE = 1, LAYOUT_V1, LAYOUT_V2 };
-
-/* One tree in which each job has a directory: cgroup2 has one for everything, version 1 one per
- * controller. */
-struct hierarchy {
-	const char *name; /* of the version 1 controller; "" for cgroup2 */
-	char *base;       /* ours, above the slots' directories */
+/* In version 1 each has a hierarchy of its own; ACCOUNT counts CPU time. Version 2 has one. */
+enum hierarchy {
+	HIERARCHY_MEMORY,
+	HIERARCHY_PIDS,
+	HIERARCHY_CPU,
+	HIERARCHY_ACCOUNT,
+	HIERARCHY_MAX
 };
+static const char *const hierarchy_names[HIERARCHY_MAX] = {"memory", "pids", "cpu", "cpuacct"};
 
 struct cgroups {
-	enum layout layout;
-	struct hierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
-	size_t hierarchy_count;
-	char *missing[CGROUP_LIMIT_COUNT];
+	bool is_unified;
+	/* Directories of the parent, one per hierarchy (version 2: the first); NULL where not
+	 * usable. */
+	char *parents[HIERARCHY_MAX];
+	bool has[CGROUP_CONTROLLER_MAX];
 };
 
-static const char *const limit_controllers[CGROUP_LIMIT_COUNT] = {
-	[CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "pids", [CGROUP_CPU] = "cpu"};
+struct cgroup {
+	const struct cgroups *groups;
+	char *directories[HIERARCHY_MAX];
+	int join_fds[HIERARCHY_MAX]; /* cgroup.procs, or -1 */
+};
 
-static int write_file(const char *directory, const char *file, const char *text)
+static bool write_value(const char *directory, const char *file, const char *value)
 {
-	CLEANUP(cleanup_free) char *path = xasprintf("%s/%s", directory, file);
+	char path[PATH_BYTES];
+	if (snprintf(path, sizeof(path), "%s/%s", directory, file) >= (int)sizeof(path))
+		return false;
 	CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
-	size_t bytes = strlen(text);
-	return fd >= 0 && write(fd, text, bytes) == (ssize_t)bytes ? 0 : -1;
+	size_t bytes = strlen(value);
+	return fd >= 0 && write(fd, value, bytes) == (ssize_t)bytes;
 }
 
-/* Empty text if it cannot be read. */
-static void read_file(const char *directory, const char *file, struct buf *out)
+static bool write_number(const char *directory, const char *file, uint64_t value)
 {
-	CLEANUP(cleanup_free) char *path = xasprintf("%s/%s", directory, file);
-	struct error ignored;
-	buf_clear(out);
-	if (fs_read(AT_FDCWD, path, out, &ignored) < 0)
-		buf_clear(out);
+	char text[32];
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	return write_value(directory, file, text);
 }
 
-/* The number after `key` in lines of "key number"; with key NULL, the only number. 0: absent. */
+/* The number in a file, or behind `key` in a file of "key number" lines; 0 if there is none. */
 static uint64_t read_number(const char *directory, const char *file, const char *key)
 {
-	CLEANUP(cleanup_buf) struct buf text;
-	buf_init(&text, FILE_BYTES_MAX);
-	read_file(directory, file, &text);
-	char *rest = text.data;
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-		const char *value = line;
-		struct error ignored;
-		uint64_t number;
-		if (key != NULL) {
-			value = strchr(line, ' ');
-			if (value == NULL || strncmp(line, key, strlen(key)) != 0 ||
-			    value != line + strlen(key))
-				continue;
-			value++;
-		}
-		if (parse_u64(value, 0, UINT64_MAX, &number, &ignored) == 0)
-			return number;
+	char path[PATH_BYTES];
+	char line[128];
+	if (directory == NULL ||
+	    snprintf(path, sizeof(path), "%s/%s", directory, file) >= (int)sizeof(path))
+		return 0;
+	CLEANUP(cleanup_file) FILE *stream = fopen(path, "re");
+	while (stream != NULL && fgets(line, sizeof(line), stream) != NULL) {
+		if (key == NULL)
+			return strtoull(line, NULL, 10);
+		size_t bytes = strlen(key);
+		if (strncmp(line, key, bytes) == 0 && line[bytes] == ' ')
+			return strtoull(line + bytes + 1, NULL, 10);
 	}
 	return 0;
 }
 
-/* The path of the calling process below the cgroup2 mount, or NULL; to be freed. */
-static char *own_group(const char *mount)
+/* This process's group in the hierarchy that has `controller` ("" for version 2). */
+static bool own_group(const char *controller, char *ret, size_t size)
 {
-	CLEANUP(cleanup_buf) struct buf text;
-	buf_init(&text, FILE_BYTES_MAX);
-	read_file("/proc/self", "cgroup", &text);
-	char *rest = text.data;
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-		if (str_has_prefix(line, "0::/"))
-			return xasprintf("%s%s", mount, line + strlen("0::"));
-	}
-	return NULL;
-}
-
-static bool is_v2(const char *mount)
-{
-	CLEANUP(cleanup_free) char *path = xasprintf("%s/cgroup.controllers", mount);
-	return access(path, F_OK) == 0;
-}
-
-void cgroup_enter_leaf(const char *mount)
-{
-	if (!is_v2(mount))
-		return;
-	CLEANUP(cleanup_free) char *own = own_group(mount);
-	if (own == NULL || str_has_suffix(own, "/" LEAF) || str_has_suffix(own, mount) ||
-	    str_has_suffix(own, "/"))
-		return;
-	CLEANUP(cleanup_buf) struct buf procs;
-	buf_init(&procs, FILE_BYTES_MAX);
-	read_file(own, "cgroup.procs", &procs);
-	CLEANUP(cleanup_free) char *alone = xasprintf("%d\n", getpid());
-	if (!str_eq(procs.data, alone))
-		return;
-	CLEANUP(cleanup_free) char *leaf = xasprintf("%s/" LEAF, own);
-	if (mkdir(leaf, 0755) == 0 || errno == EEXIST)
-		(void)write_file(leaf, "cgroup.procs", "0");
-}
-
-__attribute__((format(printf, 3, 4))) static void
-set_missing(struct cgroups *cgroups, enum cgroup_limit limit, const char *format, ...)
-{
-	if (cgroups->missing[limit] != NULL)
-		return;
-	va_list arguments;
-	va_start(arguments, format);
-	CHECK(vasprintf(&cgroups->missing[limit], format, arguments) >= 0);
-	va_end(arguments);
-}
-
-static void set_all_missing(struct cgroups *cgroups, const char *why)
-{
-	cgroups->layout = LAYOUT_NONE;
-	for (unsigned limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
-		set_missing(cgroups, limit, "%s", why);
-}
-
-/* Takes `base` over. false: it could not be made (errno). */
-static bool add_hierarchy(struct cgroups *cgroups, const char *name, char *base)
-{
-	if (mkdir(base, 0755) < 0 && errno != EEXIST) {
-		int errnum = errno;
-		free(base);
-		errno = errnum;
-		return false;
-	}
-	CHECK(cgroups->hierarchy_count < CGROUP_HIERARCHIES_MAX);
-	cgroups->hierarchies[cgroups->hierarchy_count++] =
-		(struct hierarchy){.name = name, .base = base};
-	return true;
-}
-
-static void open_v1(struct cgroups *cgroups, const char *mount, const char *name)
-{
-	cgroups->layout = LAYOUT_V1;
-	for (unsigned limit = 0; limit < CGROUP_LIMIT_COUNT; limit++) {
-		const char *controller = limit_controllers[limit];
-		char *base = xasprintf("%s/%s/rgrid-%s", mount, controller, name);
-		if (!add_hierarchy(cgroups, controller, base))
-			set_missing(cgroups, limit, "cannot write to %s/%s: %s", mount, controller,
-				    strerror(errno));
-	}
-	/* For the account only: without it the job's CPU time is unknown. */
-	(void)add_hierarchy(cgroups, "cpuacct", xasprintf("%s/cpuacct/rgrid-%s", mount, name));
-}
-
-/* Where our group can be made, with the controllers on: to be freed, or NULL. */
-static char *find_v2_parent(const char *mount)
-{
-	CLEANUP(cleanup_free) char *own = own_group(mount);
-	if (own != NULL && str_has_suffix(own, "/" LEAF)) {
-		own[strlen(own) - strlen("/" LEAF)] = '\0';
-		if (access(own, W_OK) == 0)
-			return TAKE_PTR(own);
-	}
-	return access(mount, W_OK) == 0 ? xstrdup(mount) : NULL;
-}
-
-static void open_v2(struct cgroups *cgroups, const char *mount, const char *name)
-{
-	CLEANUP(cleanup_free) char *parent = find_v2_parent(mount);
-	if (parent == NULL) {
-		set_all_missing(cgroups, "the worker's control group is not delegated to it "
-					 "(start it as a systemd unit with Delegate=yes)");
-		return;
-	}
-	cgroups->layout = LAYOUT_V2;
-	if (!add_hierarchy(cgroups, "", xasprintf("%s/rgrid-%s", parent, name))) {
-		set_all_missing(cgroups, strerror(errno));
-		return;
-	}
-	for (unsigned limit = 0; limit < CGROUP_LIMIT_COUNT; limit++) {
-		CLEANUP(cleanup_free)
-		char *enable = xasprintf("+%s", limit_controllers[limit]);
-		if (write_file(parent, "cgroup.subtree_control", enable) < 0 ||
-		    write_file(cgroups->hierarchies[0].base, "cgroup.subtree_control", enable) < 0)
-			set_missing(cgroups, limit, "cannot switch the controller on in %s: %s",
-				    parent, strerror(errno));
-	}
-}
-
-struct cgroups *cgroups_new(const char *mount, const char *name)
-{
-	struct cgroups *cgroups = xcalloc(1, sizeof(*cgroups));
-	if (is_v2(mount))
-		open_v2(cgroups, mount, name);
-	else
-		open_v1(cgroups, mount, name);
-	if (cgroups->hierarchy_count == 0)
-		cgroups->layout = LAYOUT_NONE;
-	return cgroups;
-}
-
-void cgroups_free(struct cgroups *cgroups)
-{
-	if (cgroups == NULL)
-		return;
-	for (size_t i = 0; i < cgroups->hierarchy_count; i++) {
-		(void)rmdir(cgroups->hierarchies[i].base);
-		free(cgroups->hierarchies[i].base);
-	}
-	for (unsigned limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
-		free(cgroups->missing[limit]);
-	free(cgroups);
-}
-
-const char *cgroups_missing(const struct cgroups *cgroups, enum cgroup_limit limit)
-{
-	return cgroups->missing[limit];
-}
-
-/* Kills every process listed. Returns whether there was any. */
-static bool kill_listed(const char *directory)
-{
-	CLEANUP(cleanup_buf) struct buf procs;
-	buf_init(&procs, FILE_BYTES_MAX * 8);
-	read_file(directory, "cgroup.procs", &procs);
-	bool any = false;
-	char *rest = procs.data;
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-		uint64_t pid;
-		struct error ignored;
-		if (parse_u64(line, 0, INT32_MAX, &pid, &ignored) < 0)
+	CLEANUP(cleanup_file) FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[PATH_BYTES];
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		char *names = strchr(line, ':');
+		char *path = names != NULL ? strchr(names + 1, ':') : NULL;
+		if (path == NULL)
 			continue;
+		*path++ = '\0';
+		names++;
+		path[strcspn(path, "\n")] = '\0';
+		for (char *rest = names, *name; (name = strsep(&rest, ",")) != NULL;) {
+			if (str_eq(name, controller))
+				return snprintf(ret, size, "%s", str_eq(path, "/") ? "" : path) <
+				       (int)size;
+		}
+	}
+	return false;
+}
+
+static bool is_unified(void)
+{
+	return access(CGROUP_ROOT "/cgroup.controllers", F_OK) == 0;
+}
+
+void cgroup_make_room(void)
+{
+	char group[PATH_BYTES];
+	char child[2 * PATH_BYTES];
+	if (!is_unified() || !own_group("", group, sizeof(group)) || group[0] == '\0')
+		return;
+	(void)snprintf(child, sizeof(child), CGROUP_ROOT "%s/worker", group);
+	if (str_has_suffix(group, "/worker") || (mkdir(child, 0755) < 0 && errno != EEXIST))
+		return;
+	/* What cannot be done here shows as limits that cannot be held. */
+	(void)write_value(child, "cgroup.procs", "0");
+}
+
+static bool signal_members(const char *directory)
+{
+	char path[PATH_BYTES];
+	char line[32];
+	bool any = false;
+	if (snprintf(path, sizeof(path), "%s/cgroup.procs", directory) >= (int)sizeof(path))
+		return false;
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		pid_t pid = (pid_t)strtol(line, NULL, 10);
 		any = true;
-		if (pid > 1) /* 0: outside of our pid namespace */
-			(void)kill((pid_t)pid, SIGKILL);
+		if (pid > 0 && pid != getpid())
+			(void)kill(pid, SIGKILL);
 	}
 	return any;
 }
 
-/* Kills what is inside, waits for the kernel to let go, removes it. */
-static int remove_directory(const char *directory, struct error *err)
+/* Until nobody is left to be listed: a fork may run beside us, but each round kills all it sees. */
+static void kill_members(const char *directory)
 {
-	uint64_t deadline_ms = clock_boottime_ms() + EMPTY_TIMEOUT_MS;
-	while (rmdir(directory) < 0 && errno != ENOENT) {
-		if (errno != EBUSY)
-			return error_set_errno(err, ERR_INTERNAL, errno, "cannot remove %s",
-					       directory);
-		if (clock_boottime_ms() > deadline_ms)
-			return error_set(err, ERR_CONFLICT, "%s still has processes", directory);
-		/* No new ones; then the old ones. */
-		(void)write_file(directory, "pids.max", "0");
-		(void)write_file(directory, "cgroup.kill", "1");
-		(void)kill_listed(directory);
-		(void)poll(NULL, 0, 1);
+	if (write_value(directory, "cgroup.kill", "1"))
+		return;
+	for (int round = 0; round < KILL_ROUNDS && signal_members(directory); round++) {
 	}
-	return 0;
 }
 
-int cgroups_reap(struct cgroups *cgroups, struct error *err)
+/* A group can be removed once its last process is reaped, which is not ours to see. */
+static void remove_group(const char *directory)
 {
-	for (size_t i = 0; i < cgroups->hierarchy_count; i++) {
-		const char *base = cgroups->hierarchies[i].base;
-		CLEANUP(cleanup_dir) DIR *entries = opendir(base);
-		if (entries == NULL)
-			return error_set_errno(err, ERR_INTERNAL, errno, "cannot read %s", base);
-		for (const struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-			if (!str_has_prefix(entry->d_name, "slot-"))
-				continue;
-			CLEANUP(cleanup_free)
-			char *directory = xasprintf("%s/%s", base, entry->d_name);
-			if (remove_directory(directory, err) < 0)
-				return error_wrap(err, "leftovers of an earlier worker");
-		}
+	uint64_t deadline_ms = clock_boottime_ms() + REMOVE_DEADLINE_MS;
+	while (rmdir(directory) < 0 && errno == EBUSY && clock_boottime_ms() < deadline_ms) {
+		kill_members(directory);
+		struct timespec pause = {.tv_nsec = 1000000};
+		(void)nanosleep(&pause, NULL);
 	}
-	return 0;
 }
 
-static char *slot_directory(const struct cgroup *cgroup, size_t hierarchy)
+/* What an earlier process of this name left below its parent. */
+static void reap_children(const char *parent)
 {
-	return xasprintf("%s/slot-%zu", cgroup->owner->hierarchies[hierarchy].base, cgroup->slot);
-}
-
-/* NULL if there is none for that version 1 controller; to be freed. */
-static char *controller_directory(const struct cgroup *cgroup, const char *controller)
-{
-	const struct cgroups *owner = cgroup->owner;
-	for (size_t i = 0; i < owner->hierarchy_count; i++) {
-		const char *name = owner->hierarchies[i].name;
-		if (name[0] == '\0' || str_eq(name, controller))
-			return slot_directory(cgroup, i);
+	CLEANUP(cleanup_dir) DIR *dir = opendir(parent);
+	for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+		char child[2 * PATH_BYTES];
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(child, sizeof(child), "%s/%s", parent, entry->d_name);
+		kill_members(child);
+		remove_group(child);
 	}
-	return NULL;
 }
 
-static int set_limit(const struct cgroup *cgroup, enum cgroup_limit limit, const char *file,
-		     const char *value, struct error *err)
+static char *make_parent(const char *mount, const char *group, const char *name)
 {
-	if (cgroup->owner->missing[limit] != NULL)
-		return 0;
+	CLEANUP(cleanup_free) char *path = xasprintf("%s%s/%s", mount, group, name);
+	if (strlen(path) + 64 > PATH_BYTES || (mkdir(path, 0755) < 0 && errno != EEXIST))
+		return NULL;
+	if (access(path, W_OK) < 0)
+		return NULL;
+	reap_children(path);
+	return TAKE_PTR(path);
+}
+
+static void open_unified(struct cgroups *groups, const char *name)
+{
+	char group[PATH_BYTES];
+	char line[256] = "";
+	if (!own_group("", group, sizeof(group)) || !str_has_suffix(group, "/worker"))
+		return;
+	group[strlen(group) - strlen("/worker")] = '\0';
+	CLEANUP(cleanup_free) char *own = xasprintf(CGROUP_ROOT "%s", group);
+	static const char *const wanted[CGROUP_CONTROLLER_MAX] = {NULL, "+memory", "+pids", "+cpu"};
+	for (int i = CGROUP_MEMORY; i < CGROUP_CONTROLLER_MAX; i++)
+		(void)write_value(own, "cgroup.subtree_control", wanted[i]);
+	groups->parents[0] = make_parent(CGROUP_ROOT, group, name);
+	if (groups->parents[0] == NULL)
+		return;
+	for (int i = CGROUP_MEMORY; i < CGROUP_CONTROLLER_MAX; i++)
+		(void)write_value(groups->parents[0], "cgroup.subtree_control", wanted[i]);
 	CLEANUP(cleanup_free)
-	char *directory = controller_directory(cgroup, limit_controllers[limit]);
-	CHECK(directory != NULL);
-	if (write_file(directory, file, value) == 0)
+	char *path = xasprintf("%s/cgroup.subtree_control", groups->parents[0]);
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	if (file == NULL || fgets(line, sizeof(line), file) == NULL)
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	for (char *rest = line, *word; (word = strsep(&rest, " ")) != NULL;) {
+		for (int i = CGROUP_MEMORY; i < CGROUP_CONTROLLER_MAX; i++)
+			groups->has[i] = groups->has[i] || str_eq(word, wanted[i] + 1);
+	}
+}
+
+static void open_legacy(struct cgroups *groups, const char *name)
+{
+	for (int i = 0; i < HIERARCHY_MAX; i++) {
+		char group[PATH_BYTES];
+		CLEANUP(cleanup_free)
+		char *mount = xasprintf(CGROUP_ROOT "/%s", hierarchy_names[i]);
+		if (own_group(hierarchy_names[i], group, sizeof(group)))
+			groups->parents[i] = make_parent(mount, group, name);
+	}
+	groups->has[CGROUP_MEMORY] = groups->parents[HIERARCHY_MEMORY] != NULL;
+	groups->has[CGROUP_PIDS] = groups->parents[HIERARCHY_PIDS] != NULL;
+	groups->has[CGROUP_CPU] = groups->parents[HIERARCHY_CPU] != NULL;
+}
+
+struct cgroups *cgroups_open(const char *name)
+{
+	struct cgroups *groups = xcalloc(1, sizeof(*groups));
+	groups->is_unified = is_unified();
+	if (groups->is_unified)
+		open_unified(groups, name);
+	else
+		open_legacy(groups, name);
+	return groups;
+}
+
+void cgroups_free(struct cgroups *groups)
+{
+	if (groups == NULL)
+		return;
+	for (int i = 0; i < HIERARCHY_MAX; i++) {
+		if (groups->parents[i] != NULL)
+			remove_group(groups->parents[i]);
+		free(groups->parents[i]);
+	}
+	free(groups);
+}
+
+bool cgroups_have(const struct cgroups *groups, enum cgroup_controller controller)
+{
+	return groups->has[controller];
+}
+
+static bool set_limits_unified(const char *directory, const struct cgroups *groups,
+			       const struct cgroup_limits *limits)
+{
+	char quota[64];
+	(void)snprintf(quota, sizeof(quota), "%llu %d",
+		       (unsigned long long)(limits->cpu_millis * CPU_PERIOD_US / 1000),
+		       CPU_PERIOD_US);
+	return (!groups->has[CGROUP_MEMORY] ||
+		(write_number(directory, "memory.max", limits->memory_bytes) &&
+		 /* absent on kernels without swap */
+		 (write_value(directory, "memory.swap.max", "0") || errno == ENOENT))) &&
+	       (!groups->has[CGROUP_PIDS] || write_number(directory, "pids.max", limits->pids)) &&
+	       (!groups->has[CGROUP_CPU] || write_value(directory, "cpu.max", quota));
+}
+
+static bool set_limits_legacy(char *const directories[HIERARCHY_MAX],
+			      const struct cgroup_limits *limits)
+{
+	const char *memory = directories[HIERARCHY_MEMORY];
+	const char *pids = directories[HIERARCHY_PIDS];
+	const char *cpu = directories[HIERARCHY_CPU];
+	if (memory != NULL) {
+		if (!write_number(memory, "memory.limit_in_bytes", limits->memory_bytes))
+			return false;
+		/* absent where swap is not accounted; memory and swap together here */
+		(void)write_number(memory, "memory.memsw.limit_in_bytes", limits->memory_bytes);
+	}
+	if (pids != NULL && !write_number(pids, "pids.max", limits->pids))
+		return false;
+	return cpu == NULL ||
+	       (write_number(cpu, "cpu.cfs_period_us", CPU_PERIOD_US) &&
+		write_number(cpu, "cpu.cfs_quota_us", limits->cpu_millis * CPU_PERIOD_US / 1000));
+}
+
+static int open_procs(const char *directory)
+{
+	char path[PATH_BYTES];
+	if (snprintf(path, sizeof(path), "%s/cgroup.procs", directory) >= (int)sizeof(path))
+		return -1;
+	return open(path, O_WRONLY | O_CLOEXEC);
+}
+
+int cgroup_new(struct cgroups *groups, const char *name, const struct cgroup_limits *limits,
+	       struct cgroup **ret, struct error *err)
+{
+	struct cgroup *group = xcalloc(1, sizeof(*group));
+	group->groups = groups;
+	for (int i = 0; i < HIERARCHY_MAX; i++)
+		group->join_fds[i] = -1;
+	for (int i = 0; i < HIERARCHY_MAX; i++) {
+		if (groups->parents[i] == NULL)
+			continue;
+		group->directories[i] = xasprintf("%s/%s", groups->parents[i], name);
+		if (mkdir(group->directories[i], 0755) < 0 && errno != EEXIST)
+			goto fail;
+		group->join_fds[i] = open_procs(group->directories[i]);
+		if (group->join_fds[i] < 0)
+			goto fail;
+	}
+	bool is_set = groups->is_unified
+			      ? group->directories[0] == NULL ||
+					set_limits_unified(group->directories[0], groups, limits)
+			      : set_limits_legacy(group->directories, limits);
+	if (is_set) {
+		*ret = group;
 		return 0;
-	return error_set_errno(err, ERR_INTERNAL, errno, "cannot set %s to %s in %s", file, value,
-			       directory);
-}
-
-/* Swap counts as memory, where the kernel counts swap at all. */
-static void set_swap(const struct cgroup *cgroup, const char *file, const char *value)
-{
-	struct error ignored;
-	(void)!set_limit(cgroup, CGROUP_MEMORY, file, value, &ignored);
-}
-
-static int set_limits(const struct cgroup *cgroup, const struct job_limits *limits,
-		      uint64_t pids_extra, struct error *err)
-{
-	char memory[32];
-	char pids[32];
-	char cpu[64];
-	uint64_t quota_us = limits->cpu_millis * CPU_PERIOD_US / 1000;
-	(void)snprintf(memory, sizeof(memory), "%" PRIu64, limits->memory_bytes);
-	(void)snprintf(pids, sizeof(pids), "%" PRIu64, limits->pids + pids_extra);
-	if (set_limit(cgroup, CGROUP_PIDS, "pids.max", pids, err) < 0)
-		return -1;
-	if (cgroup->owner->layout == LAYOUT_V2) {
-		(void)snprintf(cpu, sizeof(cpu), "%" PRIu64 " %llu", quota_us, CPU_PERIOD_US);
-		set_swap(cgroup, "memory.swap.max", "0");
-		return set_limit(cgroup, CGROUP_MEMORY, "memory.max", memory, err) < 0
-			       ? -1
-			       : set_limit(cgroup, CGROUP_CPU, "cpu.max", cpu, err);
 	}
-	(void)snprintf(cpu, sizeof(cpu), "%" PRIu64, quota_us);
-	if (set_limit(cgroup, CGROUP_MEMORY, "memory.limit_in_bytes", memory, err) < 0)
-		return -1;
-	set_swap(cgroup, "memory.memsw.limit_in_bytes", memory);
-	return set_limit(cgroup, CGROUP_CPU, "cpu.cfs_quota_us", cpu, err);
+fail:
+	error_set_errno(err, ERR_INTERNAL, errno, "cannot set up the cgroup %s", name);
+	cgroup_free(group);
+	return -1;
 }
 
-int cgroup_make(struct cgroup *cgroup, struct cgroups *cgroups, size_t slot,
-		const struct job_limits *limits, uint64_t pids_extra, struct error *err)
+int cgroup_join(const struct cgroup *group)
 {
-	*cgroup = (struct cgroup){.owner = cgroups, .slot = slot};
-	for (size_t i = 0; i < cgroups->hierarchy_count; i++) {
-		CLEANUP(cleanup_free) char *directory = slot_directory(cgroup, i);
-		CLEANUP(cleanup_free) char *procs = xasprintf("%s/cgroup.procs", directory);
-		if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-			return error_set_errno(err, ERR_INTERNAL, errno, "cannot make %s",
-					       directory);
-		int fd = open(procs, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			return error_set_errno(err, ERR_INTERNAL, errno, "cannot open %s", procs);
-		cgroup->join_fds[cgroup->join_count++] = fd;
-	}
-	return set_limits(cgroup, limits, pids_extra, err);
-}
-
-int cgroup_join(const struct cgroup *cgroup)
-{
-	for (size_t i = 0; i < cgroup->join_count; i++) {
-		if (write(cgroup->join_fds[i], "0", 1) != 1)
+	for (int i = 0; i < HIERARCHY_MAX; i++) {
+		if (group->join_fds[i] >= 0 && write(group->join_fds[i], "0", 1) != 1)
 			return -1;
 	}
 	return 0;
 }
 
-static uint64_t account(const struct cgroup *cgroup, const char *controller, const char *file,
-			const char *key)
+void cgroup_kill(const struct cgroup *group)
 {
-	CLEANUP(cleanup_free) char *directory = controller_directory(cgroup, controller);
-	return directory != NULL ? read_number(directory, file, key) : 0;
+	/* Any hierarchy lists all of them. */
+	for (int i = 0; i < HIERARCHY_MAX; i++) {
+		if (group->directories[i] != NULL) {
+			kill_members(group->directories[i]);
+			return;
+		}
+	}
 }
 
-void cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret)
+void cgroup_read_usage(const struct cgroup *group, struct cgroup_usage *ret)
 {
-	*ret = (struct cgroup_usage){0};
-	if (cgroup->owner == NULL)
-		return;
-	ret->out_of_pids = account(cgroup, "pids", "pids.events", "max") > 0;
-	if (cgroup->owner->layout == LAYOUT_V2) {
-		ret->out_of_memory = account(cgroup, "memory", "memory.events", "oom_kill") > 0;
-		ret->memory_peak_bytes = account(cgroup, "memory", "memory.peak", NULL);
-		ret->cpu_us = account(cgroup, "cpu", "cpu.stat", "usage_usec");
+	const char *memory = group->directories[HIERARCHY_MEMORY];
+	if (group->groups->is_unified) {
+		ret->out_of_memory = read_number(memory, "memory.events", "oom_kill") > 0;
+		ret->out_of_pids = read_number(memory, "pids.events", "max") > 0;
+		ret->cpu_us = read_number(memory, "cpu.stat", "usage_usec");
+		ret->memory_peak_bytes = read_number(memory, "memory.peak", NULL);
 		return;
 	}
-	ret->out_of_memory = account(cgroup, "memory", "memory.oom_control", "oom_kill") > 0;
-	ret->memory_peak_bytes =
-		account(cgroup, "memory", "memory.max_usage_in_bytes", NULL);
-	ret->cpu_us = account(cgroup, "cpuacct", "cpuacct.usage", NULL) / 1000;
+	ret->out_of_memory = read_number(memory, "memory.oom_control", "oom_kill") > 0;
+	ret->out_of_pids =
+		read_number(group->directories[HIERARCHY_PIDS], "pids.events", "max") > 0;
+	ret->cpu_us =
+		read_number(group->directories[HIERARCHY_ACCOUNT], "cpuacct.usage", NULL) / 1000;
+	ret->memory_peak_bytes = read_number(memory, "memory.max_usage_in_bytes", NULL);
 }
 
-void cgroup_release(struct cgroup *cgroup)
+void cgroup_free(struct cgroup *group)
 {
-	for (size_t i = 0; i < cgroup->join_count; i++)
-		cleanup_fd(&cgroup->join_fds[i]);
-	for (size_t i = 0; cgroup->owner != NULL && i < cgroup->owner->hierarchy_count; i++) {
-		CLEANUP(cleanup_free) char *directory = slot_directory(cgroup, i);
-		struct error ignored; /* reaped at the next open */
-		(void)!remove_directory(directory, &ignored);
+	if (group == NULL)
+		return;
+	for (int i = 0; i < HIERARCHY_MAX; i++) {
+		cleanup_fd(&group->join_fds[i]);
+		if (group->directories[i] != NULL)
+			remove_group(group->directories[i]);
+		free(group->directories[i]);
 	}
-	*cgroup = (struct cgroup){0};
+	free(group);
 }

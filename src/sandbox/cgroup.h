@@ -1,47 +1,41 @@
-/* The control groups of the jobs: one per slot and job, made before the job and removed after it, so
- * that its accounts start at zero and outlive crun, which manages none.
- *
- * Three layouts behind one interface: cgroup2, below the worker's own group where that is delegated
- * (systemd's Delegate=yes) or below the root for root; the version 1 hierarchies memory, pids, cpu and
- * cpuacct, below their roots; and nothing, where neither may be written. What cannot be held is
- * told by cgroups_missing. */
+/* Cgroups of our own: one per attempt, made before crun starts and read after it has ended, so that
+ * the kernel's counters survive the container. Version 2 under delegation, version 1 (also the
+ * hybrid layout), or nothing: then each limit that cannot be held says so. */
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
-#include "core/job_spec.h"
 
-#define CGROUP_MOUNT "/sys/fs/cgroup"
+struct cgroups; /* what this machine offers, and the parent of all ours */
+struct cgroup;	/* one attempt's */
 
-enum cgroup_limit { CGROUP_MEMORY = 0, CGROUP_PIDS, CGROUP_CPU, CGROUP_LIMIT_COUNT };
+/* Version 2 forbids processes in a group that has children with controllers: moves this process
+ * into a child "worker" of its group, if that is delegated to us. Before any fork; silent if it
+ * cannot. */
+void cgroup_make_room(void);
 
-/* Before the worker's processes multiply: moves this one into a leaf of its own group, if it is
- * alone in there, so that controllers may be switched on beside it. Best effort. */
-void cgroup_enter_leaf(const char *mount);
+/* `name` is the parent's ("rgrid-w1"). What an earlier process of that name left is killed and
+ * removed. Never fails: without any controller the rest is a no-op. */
+struct cgroups *cgroups_open(const char *name);
+void cgroups_free(struct cgroups *groups); /* removes the parent */
 
-struct cgroups;
+enum cgroup_controller { CGROUP_MEMORY = 1, CGROUP_PIDS, CGROUP_CPU, CGROUP_CONTROLLER_MAX };
+bool cgroups_have(const struct cgroups *groups, enum cgroup_controller controller);
 
-/* `mount` is CGROUP_MOUNT but for tests; `name` becomes part of directory names. Succeeds where
- * nothing can be held. */
-struct cgroups *cgroups_new(const char *mount, const char *name);
-void cgroups_free(struct cgroups *cgroups); /* removes our directories */
-/* Kills and removes what an earlier worker of that name left. */
-MUST_CHECK int cgroups_reap(struct cgroups *cgroups, struct error *err);
-/* NULL: held; else why not. */
-const char *cgroups_missing(const struct cgroups *cgroups, enum cgroup_limit limit);
-
-#define CGROUP_HIERARCHIES_MAX 4
-
-/* One job's group. Zeroed by cgroup_release; safe to release when never made. */
-struct cgroup {
-	struct cgroups *owner;
-	size_t slot;
-	int join_fds[CGROUP_HIERARCHIES_MAX]; /* cgroup.procs of each */
-	size_t join_count;
+struct cgroup_limits {
+	uint64_t memory_bytes; /* with swap */
+	uint64_t pids;
+	uint64_t cpu_millis;
 };
+
+MUST_CHECK int cgroup_new(struct cgroups *groups, const char *name,
+			  const struct cgroup_limits *limits, struct cgroup **ret,
+			  struct error *err);
+/* For the forked child, before exec: joins with open descriptors and write(2) only. */
+MUST_CHECK int cgroup_join(const struct cgroup *group);
+void cgroup_kill(const struct cgroup *group);
 
 struct cgroup_usage {
 	bool out_of_memory;
@@ -49,13 +43,6 @@ struct cgroup_usage {
 	uint64_t cpu_us;
 	uint64_t memory_peak_bytes;
 };
-
-/* pids_extra: our own processes inside (crun), which the job's limit does not count. */
-MUST_CHECK int cgroup_make(struct cgroup *cgroup, struct cgroups *cgroups, size_t slot,
-			   const struct job_limits *limits, uint64_t pids_extra,
-			   struct error *err);
-/* Moves the calling process in. Async-signal-safe; 0 or -1 with errno. */
-int cgroup_join(const struct cgroup *cgroup);
-void cgroup_read_usage(const struct cgroup *cgroup, struct cgroup_usage *ret);
-/* Kills who is left inside, and removes it. */
-void cgroup_release(struct cgroup *cgroup);
+void cgroup_read_usage(const struct cgroup *group, struct cgroup_usage *ret);
+/* Kills what is left, removes it. NULL is fine. */
+void cgroup_free(struct cgroup *group);

@@ -1,163 +1,141 @@
 #include "sandbox/crun_config.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include "base/check.h"
+#include "base/fs.h"
 #include "base/json.h"
-#include "base/str.h"
-#include "core/limits.h"
+#include "sandbox/root.h"
 
-#define OPEN_FILES_SOFT 1024
-#define OPEN_FILES_HARD 65536
+#define OPEN_FILES_MAX 1024
 
-static json_t *string_array(const char *const *texts)
+static json_t *pack(json_t *json)
 {
-	json_t *array = json_array();
-	for (; *texts != NULL; texts++)
-		(void)json_array_append_new(array, json_string(*texts));
+	CHECK(json != NULL);
+	return json;
+}
+
+static json_t *text_array(const char *const *items)
+{
+	json_t *array = pack(json_array());
+	for (; items != NULL && *items != NULL; items++)
+		CHECK(json_array_append_new(array, pack(json_string(*items))) == 0);
 	return array;
 }
 
-static bool env_has(const char *const *envp, const char *assignment)
+static json_t *environment(const struct crun_config *config)
 {
-	size_t key_bytes = (size_t)(strchr(assignment, '=') - assignment) + 1;
-	for (; *envp != NULL; envp++) {
-		if (strncmp(*envp, assignment, key_bytes) == 0)
-			return true;
-	}
-	return false;
-}
-
-static json_t *environment(const char *const *envp)
-{
-	static const char *const defaults[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/work",
-					       "LANG=C.UTF-8", "TMPDIR=/tmp"};
-	json_t *array = string_array(envp);
-	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
-		if (!env_has(envp, defaults[i]))
-			(void)json_array_append_new(array, json_string(defaults[i]));
-	}
+	static const char *const base[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/work",
+					   "LANG=C.UTF-8", "TMPDIR=/tmp", NULL};
+	json_t *array = text_array(base);
+	json_t *more = text_array(config->envp);
+	CHECK(json_array_extend(array, more) == 0);
+	json_decref(more);
 	return array;
 }
 
-static json_t *limit(const char *type, uint64_t soft, uint64_t hard)
+static json_t *limit(const char *type, uint64_t value)
 {
-	return json_pack("{s:s, s:I, s:I}", "type", type, "soft", (json_int_t)soft, "hard",
-			 (json_int_t)hard);
+	return pack(json_pack("{s:s, s:I, s:I}", "type", type, "hard", (json_int_t)value, "soft",
+			      (json_int_t)value));
 }
 
 static json_t *process(const struct crun_config *config)
 {
-	uint64_t hard = config->files_max < OPEN_FILES_HARD ? config->files_max : OPEN_FILES_HARD;
-	uint64_t soft = hard < OPEN_FILES_SOFT ? hard : OPEN_FILES_SOFT;
-	unsigned id = config->ids->job_inside;
-	return json_pack(
-		"{s:b, s:{s:I, s:I}, s:o, s:o, s:s, s:{s:[], s:[], s:[], s:[], s:[]},"
-		" s:[o, o, o, o], s:b, s:i}",
-		"terminal", 0, "user", "uid", (json_int_t)id, "gid", (json_int_t)id, "args",
-		string_array(config->argv), "env", environment(config->envp), "cwd", "/work",
-		"capabilities", "bounding", "effective", "inheritable", "permitted", "ambient",
-		"rlimits", limit("RLIMIT_CORE", 0, 0), limit("RLIMIT_NOFILE", soft, hard),
-		limit("RLIMIT_RTPRIO", 0, 0), limit("RLIMIT_NICE", 0, 0), "noNewPrivileges", 1,
-		"oomScoreAdj", 500);
+	return pack(
+		json_pack("{s:b, s:{s:i, s:i}, s:o, s:o, s:s, s:{s:[], s:[], s:[], s:[], s:[]}, "
+			  "s:[o, o, o], s:b, s:i}",
+			  "terminal", 0, "user", "uid", CRUN_JOB_ID, "gid", CRUN_JOB_ID, "args",
+			  text_array(config->argv), "env", environment(config), "cwd", "/work",
+			  "capabilities", "bounding", "effective", "inheritable", "permitted",
+			  "ambient", "rlimits", limit("RLIMIT_NOFILE", OPEN_FILES_MAX),
+			  limit("RLIMIT_CORE", 0), limit("RLIMIT_FSIZE", config->file_bytes_max),
+			  "noNewPrivileges", 1, "oomScoreAdj", 500));
 }
 
-/* options: comma-separated, as mount(8) takes them. */
-static json_t *mount_entry(const char *destination, const char *type, const char *source,
-			   const char *options)
+static void add_mount(json_t *mounts, const char *destination, const char *type, const char *source,
+		      const char *const *options)
 {
-	json_t *list = json_array();
-	CLEANUP(cleanup_free) char *copy = xstrdup(options);
-	char *rest = copy;
-	for (const char *option; (option = strsep(&rest, ",")) != NULL;)
-		(void)json_array_append_new(list, json_string(option));
-	return json_pack("{s:s, s:s, s:s, s:o}", "destination", destination, "type", type, "source",
-			 source, "options", list);
+	json_t *mount = pack(json_pack("{s:s, s:s, s:s, s:o}", "destination", destination, "type",
+				       type, "source", source, "options", text_array(options)));
+	CHECK(json_array_append_new(mounts, mount) == 0);
 }
 
-static json_t *tmpfs_entry(const char *destination, const char *flags, uint64_t bytes)
+#define OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void add_bind(void *context, const struct root_bind *bind)
 {
-	CLEANUP(cleanup_free)
-	char *options = xasprintf("nosuid,nodev,mode=1777,size=%" PRIu64 "%s", bytes, flags);
-	return mount_entry(destination, "tmpfs", "tmpfs", options);
+	add_mount(context, bind->path, "bind", bind->path,
+		  OPTIONS("bind", "ro", "nosuid", "nodev"));
 }
 
 static json_t *mounts(const struct crun_config *config)
 {
-	uint64_t half = config->memory_bytes / 2;
-	/* hidepid=2: a job sees its own processes only, not its init. */
-	json_t *array = json_pack(
-		"[o, o, o, o, o, o]",
-		mount_entry("/proc", "proc", "proc", "nosuid,noexec,nodev,hidepid=2"),
-		mount_entry("/dev", "tmpfs", "tmpfs", "nosuid,noexec,mode=755,size=64k"),
-		tmpfs_entry("/dev/shm", ",noexec", half),
-		mount_entry("/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"),
-		tmpfs_entry("/tmp", "", half),
-		mount_entry("/work", "bind", config->work, "bind,rw,nosuid,nodev"));
+	char size[48];
+	json_t *array = pack(json_array());
+	(void)snprintf(size, sizeof(size), "size=%llu", (unsigned long long)config->tmp_bytes_max);
+	add_mount(array, "/proc", "proc", "proc", OPTIONS("nosuid", "noexec", "nodev"));
+	add_mount(array, "/dev", "tmpfs", "tmpfs",
+		  OPTIONS("nosuid", "noexec", "strictatime", "mode=755", "size=64k"));
+	add_mount(array, "/dev/shm", "tmpfs", "shm",
+		  OPTIONS("nosuid", "noexec", "nodev", "mode=1777", size));
+	add_mount(array, "/dev/mqueue", "mqueue", "mqueue", OPTIONS("nosuid", "noexec", "nodev"));
+	add_mount(array, "/tmp", "tmpfs", "tmpfs", OPTIONS("nosuid", "nodev", "mode=1777", size));
+	add_mount(array, "/var/tmp", "tmpfs", "tmpfs",
+		  OPTIONS("nosuid", "nodev", "mode=1777", size));
+	add_mount(array, "/work", "bind", config->work, OPTIONS("bind", "rw", "nosuid", "nodev"));
+	root_each_bind(add_bind, array);
 	if (config->resolv_conf != NULL)
-		(void)json_array_append_new(array,
-					    mount_entry("/etc/resolv.conf", "bind",
-							config->resolv_conf,
-							"bind,ro,nosuid,nodev,noexec"));
+		add_mount(array, "/etc/resolv.conf", "bind", config->resolv_conf,
+			  OPTIONS("bind", "ro", "nosuid", "nodev"));
 	return array;
-}
-
-static json_t *joined_namespace(const char *type, pid_t pid)
-{
-	CLEANUP(cleanup_free) char *path = xasprintf("/proc/%d/ns/%s", pid, type);
-	return json_pack("{s:s, s:s}", "type", type, "path", path);
 }
 
 static json_t *namespaces(const struct crun_config *config)
 {
-	return json_pack("[o, o, {s:s}, {s:s}, {s:s}, {s:s}, {s:s, s:s*}]",
-			 joined_namespace("user", config->namespaces_of),
-			 joined_namespace("pid", config->namespaces_of), "type", "ipc", "type",
-			 "uts", "type", "mount", "type", "cgroup", "type", "network", "path",
-			 config->network);
+	json_t *network = config->network_path != NULL ? json_pack("{s:s, s:s}", "type", "network",
+								   "path", config->network_path)
+						       : json_pack("{s:s}", "type", "network");
+	return pack(json_pack("[{s:s}, {s:s}, {s:s}, {s:s}, {s:s}, {s:s}, o]", "type", "pid",
+			      "type", "ipc", "type", "uts", "type", "mount", "type", "cgroup",
+			      "type", "user", pack(network)));
 }
 
-static json_t *id_mappings(const struct slot_ids *ids)
+static json_t *id_mapping(const struct crun_config *config)
 {
-	json_t *array = json_pack("[{s:i, s:I, s:i}]", "containerID", 0, "hostID",
-				  (json_int_t)ids->namespace_root, "size", 1);
-	if (!ids->single)
-		(void)json_array_append_new(array, json_pack("{s:I, s:I, s:i}", "containerID",
-							     (json_int_t)ids->job_inside, "hostID",
-							     (json_int_t)ids->job, "size", 1));
-	return array;
+	json_int_t inside = config->id_count == 1 ? CRUN_JOB_ID : 0;
+	return pack(json_pack("[{s:I, s:I, s:I}]", "containerID", inside, "hostID",
+			      (json_int_t)config->id_first, "size", (json_int_t)config->id_count));
 }
 
-static json_t *linux_part(const struct crun_config *config)
+static json_t *kernel_settings(const struct crun_config *config)
 {
-	static const char *const masked[] = {
-		"/proc/acpi",	    "/proc/asound",	"/proc/interrupts", "/proc/kallsyms",
-		"/proc/kcore",	    "/proc/keys",	"/proc/latency_stats",
-		"/proc/sched_debug", "/proc/scsi",	"/proc/timer_list", NULL};
-	static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-						"/proc/sysrq-trigger", NULL};
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "namespaces", namespaces(config),
-			 "uidMappings", id_mappings(config->ids), "gidMappings",
-			 id_mappings(config->ids), "maskedPaths", string_array(masked),
-			 "readonlyPaths", string_array(read_only));
+	static const char *const masked[] = {"/proc/acpi",	    "/proc/asound",
+					     "/proc/kcore",	    "/proc/keys",
+					     "/proc/latency_stats", "/proc/timer_list",
+					     "/proc/sched_debug",   "/proc/scsi",
+					     "/proc/kallsyms",	    NULL};
+	static const char *const readonly[] = {
+		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL};
+	return pack(json_pack("{s:o, s:o, s:o, s:o, s:o}", "namespaces", namespaces(config),
+			      "maskedPaths", text_array(masked), "readonlyPaths",
+			      text_array(readonly), "uidMappings", id_mapping(config),
+			      "gidMappings", id_mapping(config)));
 }
 
-static int append_chunk(const char *chunk, size_t bytes, void *json)
-{
-	buf_append(json, chunk, bytes);
-	return 0;
-}
-
-int crun_config_write(const struct crun_config *config, struct buf *json, struct error *err)
+int crun_config_write(const struct crun_config *config, const char *path, struct error *err)
 {
 	CLEANUP(cleanup_json)
-	json_t *whole = json_pack(
-		"{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o, s:{s:s}}", "ociVersion", "1.0.2",
-		"process", process(config), "root", "path", config->root, "readonly", 1, "hostname",
-		"job", "mounts", mounts(config), "linux", linux_part(config), "annotations",
-		"run.oci.seccomp_bpf_data", config->seccomp_base64);
-	if (whole == NULL)
-		return error_set(err, ERR_INVALID, "an argument or variable is not valid UTF-8");
-	if (json_dump_callback(whole, append_chunk, json, JSON_COMPACT) < 0 || json->overflowed)
-		return error_set(err, ERR_TOO_LARGE, "the job's arguments are too large");
-	return 0;
+	json_t *json = pack(json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o, s:{s:s}}",
+				      "ociVersion", "1.0.2", "process", process(config), "root",
+				      "path", config->root, "readonly", 1, "hostname", "job",
+				      "mounts", mounts(config), "linux", kernel_settings(config),
+				      "annotations", "run.oci.seccomp_bpf_data", config->seccomp));
+	CLEANUP(cleanup_free) char *text = json_to_text(json);
+	CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot write %s", path);
+	return fs_write_all(fd, text, strlen(text), err);
 }

@@ -1,29 +1,27 @@
-/* The OCI configuration (config.json) by which crun runs one job. */
+/* config.json of one attempt, as crun reads it (OCI runtime specification 1.0). */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
 #include "base/error.h"
-#include "sandbox/id_map.h"
-
-#define CRUN_CONFIG_BYTES_MAX (16U << 20) /* the spec's arguments and environment, with room */
 
 struct crun_config {
-	const char *const *argv;
-	const char *const *envp;     /* PATH, HOME, LANG and TMPDIR are added where absent */
-	const char *root;            /* directory */
-	const char *work;            /* directory, to be /work */
-	const char *seccomp_base64;  /* the BPF program */
-	const struct slot_ids *ids;
-	pid_t namespaces_of;         /* the job's init: its user and pid namespaces are joined */
-	const char *network;         /* path of a network namespace; NULL: an empty new one */
-	const char *resolv_conf;     /* file to show as /etc/resolv.conf, or NULL */
-	uint64_t memory_bytes;       /* /tmp and /dev/shm take at most half each */
-	uint64_t files_max;          /* the hard limit of open files, which we may not raise */
+	const char *root;	  /* the read-only root's path */
+	const char *work;	  /* bound to /work */
+	const char *seccomp;	  /* base64, see sandbox/syscall_filter.h */
+	const char *const *argv;  /* NULL-terminated */
+	const char *const *envp;  /* NULL-terminated, without PATH, HOME, LANG, TMPDIR */
+	const char *network_path; /* a network namespace to join, or NULL: a new empty one */
+	const char *resolv_conf;  /* bound to /etc/resolv.conf, or NULL */
+	uint64_t file_bytes_max;  /* of one file */
+	uint64_t tmp_bytes_max;	  /* of /tmp and of /dev/shm, which count as the script's memory */
+	uid_t id_first;		  /* where the script's ids 0… begin out here */
+	uint32_t id_count;	  /* 65536, or 1: then the script's own id alone is mapped */
 };
 
-MUST_CHECK int crun_config_write(const struct crun_config *config, struct buf *json,
+#define CRUN_JOB_ID 65534 /* the script's user and group inside */
+
+/* Writes it to the file. */
+MUST_CHECK int crun_config_write(const struct crun_config *config, const char *path,
 				 struct error *err);

@@ -1,241 +1,222 @@
-#include "sandbox/enclosure.h"
-
+/* The worker's own namespaces. Three processes: the outer one, whose pid others know; the first of
+ * the new pid namespace, which reaps and passes signals on; and the worker. The kernel ends the
+ * whole pid namespace with its first process, and that one dies with the outer one. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/statfs.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/fs.h"
+#include "base/spawn.h"
 #include "sandbox/cgroup.h"
-#include "sandbox/id_map.h"
 #include "sandbox/sandbox.h"
 
-#define ENCLOSURE_BYTES_MAX "64m"
+#define HYBRID_CGROUP2 "/sys/fs/cgroup/unified"
 
-/* Three processes: the outer one stays in the caller's namespaces, the init of the new pid
- * namespace reaps and forwards, the worker goes on in the caller's code. */
-struct enclosure {
-	int go_read;   /* the init waits here for its id map; hang-up: the outer process is gone */
-	int go_write;
-	int status_read; /* the worker's wait status, from the init to the outer process */
-	int status_write;
-	sigset_t handled;
-	sigset_t mask_before;
-};
-
-static void enclosure_init(struct enclosure *enclosure)
+static int wait_status_to_exit(int status)
 {
-	*enclosure = (struct enclosure){
-		.go_read = -1, .go_write = -1, .status_read = -1, .status_write = -1};
-	sigemptyset(&enclosure->handled);
-	sigaddset(&enclosure->handled, SIGTERM);
-	sigaddset(&enclosure->handled, SIGINT);
-	sigaddset(&enclosure->handled, SIGHUP);
-	sigaddset(&enclosure->handled, SIGCHLD);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void enclosure_release(struct enclosure *enclosure)
+static void signals_to_forward(sigset_t *set)
 {
-	cleanup_fd(&enclosure->go_read);
-	cleanup_fd(&enclosure->go_write);
-	cleanup_fd(&enclosure->status_read);
-	cleanup_fd(&enclosure->status_write);
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
 }
 
-static int enclosure_pipes(struct enclosure *enclosure, struct error *err)
+/* Passes signals to `child`, reaps everything, ends as the child does. */
+__attribute__((noreturn)) static void supervise(pid_t child)
 {
-	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot make a pipe");
-	enclosure->go_read = ends[0];
-	enclosure->go_write = ends[1];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot make a pipe");
-	enclosure->status_read = ends[0];
-	enclosure->status_write = ends[1];
-	return 0;
-}
-
-/* Ends as the worker did. */
-__attribute__((noreturn)) static void end_as(int status)
-{
-	if (WIFSIGNALED(status)) {
-		int number = WTERMSIG(status);
-		sigset_t only;
-		sigemptyset(&only);
-		sigaddset(&only, number);
-		(void)signal(number, SIG_DFL);
-		(void)prctl(PR_SET_DUMPABLE, 0); /* the core, if any, is the worker's */
-		(void)kill(getpid(), number);
-		(void)sigprocmask(SIG_UNBLOCK, &only, NULL);
-		_exit(128 + number);
-	}
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
-/* The outer process: forwards until the init is gone. */
-__attribute__((noreturn)) static void run_outer(const struct enclosure *enclosure, pid_t init)
-{
-	(void)prctl(PR_SET_NAME, "rgrid-outer");
+	sigset_t wanted;
+	signals_to_forward(&wanted);
 	for (;;) {
-		int number = sigwaitinfo(&enclosure->handled, NULL);
-		if (number > 0 && number != SIGCHLD)
-			(void)kill(init, number);
-		if (number != SIGCHLD)
+		siginfo_t info;
+		int number = sigwaitinfo(&wanted, &info);
+		if (number < 0)
 			continue;
-		int init_status;
-		if (waitpid(init, &init_status, WNOHANG) != init)
+		if (number != SIGCHLD) {
+			(void)kill(child, number); /* it may be gone: then SIGCHLD follows */
 			continue;
-		int worker_status;
-		ssize_t got = read(enclosure->status_read, &worker_status, sizeof(worker_status));
-		end_as(got == (ssize_t)sizeof(worker_status) ? worker_status : init_status);
-	}
-}
-
-/* Process 1 of the enclosure. Its end takes everything inside along. */
-__attribute__((noreturn)) static void run_init(const struct enclosure *enclosure, pid_t worker)
-{
-	(void)prctl(PR_SET_NAME, "rgrid-init");
-	for (;;) {
-		int number = sigwaitinfo(&enclosure->handled, NULL);
-		if (number > 0 && number != SIGCHLD)
-			(void)kill(worker, number);
-		if (number != SIGCHLD)
-			continue;
+		}
 		int status;
-		for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-			if (pid != worker)
-				continue;
-			ssize_t ignored = write(enclosure->status_write, &status, sizeof(status));
-			(void)ignored; /* the outer process is gone: nobody to tell */
-			_exit(0);
+		pid_t pid;
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+			if (pid == child)
+				_exit(wait_status_to_exit(status));
 		}
 	}
 }
 
-/* Waits for the outer process to write our id map, then ties our life to its. */
-static void await_go(struct enclosure *enclosure)
+static int write_text(const char *path, const char *text, struct error *err)
 {
-	cleanup_fd(&enclosure->go_write);
-	enclosure->go_write = -1;
-	char byte;
-	ssize_t got;
-	do {
-		got = read(enclosure->go_read, &byte, 1);
-	} while (got < 0 && errno == EINTR);
-	if (got != 1)
-		_exit(1);
-	/* After the id map, as a change of identity clears it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		_exit(1);
-	struct pollfd outer = {.fd = enclosure->go_read, .events = POLLIN};
-	if (poll(&outer, 1, 0) != 0)
-		_exit(1); /* hung up before the death signal was set */
-	/* A terminal's signals reach the outer process only, so that each arrives once. */
-	(void)setpgid(0, 0);
-}
-
-static bool is_file_system(const char *path, unsigned long magic)
-{
-	struct statfs status;
-	return statfs(path, &status) == 0 && (unsigned long)status.f_type == magic;
-}
-
-static int mount_private(struct error *err)
-{
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return error_set_errno(err, ERR_FORBIDDEN, errno,
-				       "cannot detach from the host's mounts");
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
-		error_set_errno(err, ERR_FORBIDDEN, errno, "cannot mount a /proc of our own");
-		return error_hint(err, "inside a container, /proc must not be masked");
-	}
-	/* crun up to 1.8 refuses a hybrid layout whose cgroup2 has a controller of its own. */
-	if (is_file_system("/sys/fs/cgroup", TMPFS_MAGIC) &&
-	    is_file_system("/sys/fs/cgroup/unified", CGROUP2_SUPER_MAGIC) &&
-	    mount("none", "/sys/fs/cgroup/unified", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  "size=64k,mode=755") < 0)
-		return error_set_errno(err, ERR_FORBIDDEN, errno,
-				       "cannot cover /sys/fs/cgroup/unified");
-	if (mount("rgrid", ENCLOSURE_DIRECTORY, "tmpfs", MS_NOSUID | MS_NODEV,
-		  "mode=755,size=" ENCLOSURE_BYTES_MAX) < 0)
-		return error_set_errno(err, ERR_FORBIDDEN, errno, "cannot mount a tmpfs on %s",
-				       ENCLOSURE_DIRECTORY);
-	CLEANUP(cleanup_fd)
-	int mark = open(ENCLOSURE_MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (mark < 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot create %s",
-				       ENCLOSURE_MARK);
+	CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot open %s", path);
+	if (fs_write_all(fd, text, strlen(text), err) < 0)
+		return error_wrap(err, "%s", path);
 	return 0;
 }
 
-/* In the child of the clone: becomes the init, and returns only in its child, the worker. */
-static int enter(struct enclosure *enclosure, struct error *err)
+/* "newuidmap PID 0 UID 1 1 SUBUID 65536" by the set-uid helper; fails where no range is granted. */
+static int map_range(const char *program, pid_t pid, unsigned own, unsigned first,
+		     struct error *err)
 {
-	await_go(enclosure);
+	char pid_text[16];
+	char own_text[16];
+	char first_text[16];
+	(void)snprintf(pid_text, sizeof(pid_text), "%d", pid);
+	(void)snprintf(own_text, sizeof(own_text), "%u", own);
+	(void)snprintf(first_text, sizeof(first_text), "%u", first);
+	const char *argv[] = {program, pid_text,   "0",	    own_text, "1",
+			      "1",     first_text, "65536", NULL};
+	struct buf output;
+	int status;
+	buf_init(&output, 1024);
+	struct spawn_options options = {
+		.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+	int result = spawn_wait(&options, &output, &status, err);
+	if (result == 0 && status != 0)
+		result = error_set(err, ERR_UNAVAILABLE, "%s: %s", program, output.data);
+	buf_release(&output);
+	return result;
+}
+
+/* The first range of at least 65536 ids that `path` (/etc/subuid) grants to the user. */
+static bool find_range(const char *path, const char *user, unsigned *ret_first)
+{
+	CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
+	char line[256];
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		char *first = strchr(line, ':');
+		char *count = first != NULL ? strchr(first + 1, ':') : NULL;
+		if (count == NULL)
+			continue;
+		*first = '\0';
+		if (strcmp(line, user) == 0 && strtoul(count + 1, NULL, 10) >= 65536) {
+			*ret_first = (unsigned)strtoul(first + 1, NULL, 10);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Maps the child's ids: this user is root inside; with a granted range also 65536 others. */
+static int map_ids(pid_t pid, struct error *err)
+{
+	struct passwd *user = getpwuid(getuid());
+	unsigned first_uid = 0;
+	unsigned first_gid = 0;
+	if (user != NULL && find_range("/etc/subuid", user->pw_name, &first_uid) &&
+	    find_range("/etc/subgid", user->pw_name, &first_gid) &&
+	    map_range("newuidmap", pid, getuid(), first_uid, err) == 0)
+		return map_range("newgidmap", pid, getgid(), first_gid, err);
+
+	char path[64];
+	char text[64];
+	(void)snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
+	if (write_text(path, "deny", err) < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	(void)snprintf(text, sizeof(text), "0 %u 1", getuid());
+	if (write_text(path, text, err) < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	(void)snprintf(text, sizeof(text), "0 %u 1", getgid());
+	return write_text(path, text, err);
+}
+
+static int set_up_mounts(struct error *err)
+{
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot make mounts private");
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot mount /proc anew");
+	/* crun refuses to work beside version 2 of cgroups that is mounted within version 1. */
+	struct stat status;
+	if (stat(HYBRID_CGROUP2, &status) == 0 &&
+	    mount("none", HYBRID_CGROUP2, "tmpfs", MS_RDONLY, "size=4k") < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot cover %s", HYBRID_CGROUP2);
+	return 0;
+}
+
+/* In the first process of the namespace: returns 0 in the worker, -1 on failure, else never. */
+static int become_worker(int gate_fd, bool is_rootless, struct error *err)
+{
+	char go;
+	if (read(gate_fd, &go, 1) != 1)
+		_exit(125); /* the outer process has said why */
+	if (is_rootless && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		return error_set_errno(err, ERR_INTERNAL, errno,
+				       "cannot become root of the namespace");
+	/* After the change of user, which clears it. The gate closes with the outer process. */
+	struct pollfd gate = {.fd = gate_fd};
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || (poll(&gate, 1, 0) > 0 && gate.revents != 0))
+		_exit(125);
+	(void)setsid(); /* a terminal's Ctrl-C reaches the outer process alone, which passes it on
+			 */
+	if (set_up_mounts(err) < 0)
+		return -1;
 	pid_t worker = fork();
 	if (worker < 0)
-		_exit(1);
-	if (worker > 0) {
-		cleanup_fd(&enclosure->status_read);
-		run_init(enclosure, worker);
+		return error_set_errno(err, ERR_UNAVAILABLE, errno, "cannot start a process");
+	if (worker != 0) {
+		(void)close(gate_fd);
+		supervise(worker);
 	}
-	(void)sigprocmask(SIG_SETMASK, &enclosure->mask_before, NULL);
-	return mount_private(err);
+	return 0;
 }
 
 int sandbox_enclose(struct error *err)
 {
-	bool rootless = geteuid() != 0;
-	CLEANUP(enclosure_release) struct enclosure enclosure;
-	enclosure_init(&enclosure);
-	if (enclosure_pipes(&enclosure, err) < 0)
-		return -1;
-	cgroup_enter_leaf(CGROUP_MOUNT);
-	(void)fflush(NULL); /* nothing buffered may be written twice */
-	(void)sigprocmask(SIG_BLOCK, &enclosure.handled, &enclosure.mask_before);
+	bool is_rootless = geteuid() != 0;
+	unsigned long namespaces = CLONE_NEWNS | CLONE_NEWPID | (is_rootless ? CLONE_NEWUSER : 0);
+	int ends[2];
 
-	unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | (rootless ? CLONE_NEWUSER : 0UL);
-	pid_t init = (pid_t)syscall(SYS_clone, flags | (unsigned long)SIGCHLD, NULL, NULL, NULL,
-				    NULL);
-	if (init == 0)
-		return enter(&enclosure, err);
-	if (init < 0) {
-		int errnum = errno;
-		(void)sigprocmask(SIG_SETMASK, &enclosure.mask_before, NULL);
-		error_set_errno(err, ERR_FORBIDDEN, errnum, "cannot make namespaces for the jobs");
-		return error_hint(err,
-				  "run as root, or allow unprivileged user namespaces "
-				  "(sysctl kernel.unprivileged_userns_clone, "
-				  "kernel.apparmor_restrict_unprivileged_userns, "
-				  "user.max_user_namespaces)");
-	}
-	int result = rootless ? id_map_write_own(init, err) : 0;
-	if (result == 0 && write(enclosure.go_write, "", 1) != 1)
-		result = error_set_errno(err, ERR_INTERNAL, errno, "cannot start the enclosure");
-	if (result < 0) {
-		(void)kill(init, SIGKILL);
-		(void)waitpid(init, NULL, 0);
-		(void)sigprocmask(SIG_SETMASK, &enclosure.mask_before, NULL);
-		return -1;
-	}
-	cleanup_fd(&enclosure.status_write); /* so that its end is seen when the init dies */
-	enclosure.status_write = -1;
-	run_outer(&enclosure, init);
-}
+	cgroup_make_room();
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot make a pipe");
+	CLEANUP(cleanup_fd) int gate_read = ends[0];
+	CLEANUP(cleanup_fd) int gate_write = ends[1];
+	sigset_t forwarded;
+	sigset_t before;
+	signals_to_forward(&forwarded);
+	(void)sigprocmask(SIG_BLOCK, &forwarded, &before);
 
-int enclosure_check(struct error *err)
-{
-	if (access(ENCLOSURE_MARK, F_OK) == 0)
-		return 0;
-	return error_set(err, ERR_INTERNAL, "the sandbox was opened outside of its enclosure");
+	pid_t pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid < 0) {
+		error_set_errno(err, ERR_FORBIDDEN, errno, "cannot make namespaces for the worker");
+		return error_hint(
+			err, is_rootless
+				     ? "allow user namespaces (sysctl user.max_user_namespaces, "
+				       "kernel.unprivileged_userns_clone), or run as root"
+				     : "run as root of the machine, not of a container");
+	}
+	if (pid == 0) {
+		cleanup_fd(&gate_write);
+		gate_write = -1;
+		int result = become_worker(gate_read, is_rootless, err);
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+		return result;
+	}
+	if (is_rootless && map_ids(pid, err) < 0) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+		return error_wrap(err, "cannot map user ids");
+	}
+	if (write(gate_write, "g", 1) != 1)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot start the worker");
+	supervise(pid);
 }

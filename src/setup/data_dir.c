@@ -168,6 +168,9 @@ static int make_subdirectories(const struct data_dir *dir, struct error *err)
 int data_dir_open(const char *path, struct data_dir *ret, struct error *err)
 {
 	CLEANUP(cleanup_data_dir) struct data_dir dir = {.path = xstrdup(path), .lock_fd = -1};
+	struct stat status;
+	if (stat(path, &status) == 0 && check_owner(path, err) < 0)
+		return -1;
 	/* Others may pass through: PostgreSQL and the scripts' roots belong to other users. */
 	if (fs_mkdir_all(path, 0711, err) < 0) {
 		(void)error_wrap(err, "cannot make the data directory");

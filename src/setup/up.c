@@ -31,7 +31,7 @@
 #define READYZ_TIMEOUT_MS   2000
 #define CONNECTIONS_SPARE   40	 /* operators, orchestrator, PostgreSQL's own */
 #define CONNECTIONS_WORKER  8ULL /* 4 of each worker's login, and of its successor's */
-#define UNENFORCED_BYTES    (16 * KIB)
+#define UNENFORCED_BYTES    (4 * KIB)
 #define CHILD_ARGUMENTS_MAX 24
 
 /* A child's command line and environment, with the memory behind them. */
@@ -57,7 +57,7 @@ struct up {
 	struct pg *pg;		    /* as the operator, until ready */
 	struct http_client *client; /* likewise */
 	bool api_ready;
-	char unenforced[UNENFORCED_BYTES]; /* one limit a line */
+	char unenforced[UNENFORCED_BYTES]; /* limits, with commas between */
 };
 
 static void command_add(struct command *command, char *owned_text)
@@ -307,17 +307,6 @@ static int write_env_file(const struct up *up, struct error *err)
 	return fs_write_atomic(up->options->env_file, text, strlen(text), 0600, err);
 }
 
-static void print_unenforced(const struct up *up)
-{
-	CLEANUP(cleanup_free) char *lines = xstrdup(up->unenforced);
-	char *rest = lines;
-	char *line;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (line[0] != '\0')
-			(void)printf("cannot be enforced on this machine: %s\n", line);
-	}
-}
-
 static void print_usage(const struct up *up)
 {
 	uint64_t workers = conf_number(up->conf, CONF_WORKERS);
@@ -330,7 +319,9 @@ static void print_usage(const struct up *up)
 		     "then:              rgrid run SCRIPT\n\n"
 		     "data and logs: %s\n",
 		     up->url, up->token, up->dir.path);
-	print_unenforced(up);
+	if (up->unenforced[0] != '\0')
+		(void)printf("limits that cannot be enforced on this machine: %s\n",
+			     up->unenforced);
 	(void)printf("Ctrl-C stops it; the next `rgrid up` finds all jobs again.\n");
 	(void)fflush(stdout);
 }

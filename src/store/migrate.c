@@ -89,7 +89,8 @@ static int check_history(const struct applied *applied, struct error *err)
 			error_set(err, ERR_CONFLICT,
 				  "the database has migration %s, which this program does not know",
 				  name);
-			return error_hint(err, "a newer RGrid has migrated it: upgrade this program");
+			return error_hint(err,
+					  "a newer RGrid has migrated it: upgrade this program");
 		}
 	}
 	return 0;
@@ -173,7 +174,8 @@ static int run_as_owner(struct pg *pg, struct error *err)
 	if (pg_do(pg, &query_migrate_become_owner, NULL, NULL, err) < 0)
 		return -1;
 	for (const struct sql_file *file = sql_schema; file->name != NULL; file++) {
-		if (pg_begin(pg, err) < 0 || end_step(pg, apply_schema_file(pg, file, err), err) < 0)
+		if (pg_begin(pg, err) < 0 ||
+		    end_step(pg, apply_schema_file(pg, file, err), err) < 0)
 			return -1;
 	}
 	if (step_as_self(pg, apply_functions, err) < 0)

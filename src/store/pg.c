@@ -11,12 +11,12 @@
 #include "store/pg_error.h"
 #include "store/queries.h"
 
-#define STATEMENTS_MAX 512 /* named statements of the whole program */
-#define CHANNELS_MAX 4
+#define STATEMENTS_MAX	    512 /* named statements of the whole program */
+#define CHANNELS_MAX	    4
 #define UNREAD_MESSAGES_MAX 16 /* reads before a call that make sure that the server is there */
 
-/* Invariants: `conn` is NULL while down. `prepared` holds the statements known to the session behind
- * `conn`. `channels` outlive sessions: each new one LISTENs to them again. */
+/* Invariants: `conn` is NULL while down. `prepared` holds the statements known to the session
+ * behind `conn`. `channels` outlive sessions: each new one LISTENs to them again. */
 struct pg {
 	char *conninfo;
 	PGconn *conn;
@@ -142,8 +142,8 @@ int pg_open(const char *conninfo, struct pg **ret, struct error *err)
 	return 0;
 }
 
-/* Whether the server has hung up on an idle connection: then end of file follows after what it had to
- * say, which may be notifications and a reason. */
+/* Whether the server has hung up on an idle connection: then end of file follows after what it had
+ * to say, which may be notifications and a reason. */
 static bool is_hung_up(PGconn *conn)
 {
 	struct pollfd pollfd = {.fd = PQsocket(conn), .events = POLLIN};

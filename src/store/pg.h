@@ -45,15 +45,16 @@ void pg_param_bool(struct pg_params *params, bool value);
 void pg_param_null(struct pg_params *params);
 void pg_param_bytes(struct pg_params *params, const void *data, size_t bytes);
 void pg_param_i64_array(struct pg_params *params, const int64_t *items, size_t count);
-void pg_param_text_array(struct pg_params *params, const char *const *items, size_t count); /* NULL items are NULL */
+void pg_param_text_array(struct pg_params *params, const char *const *items,
+			 size_t count); /* NULL items are NULL */
 /* An array of equally long binary items (SHA-256s). */
 void pg_param_bytes_array(struct pg_params *params, const uint8_t *items, size_t item_bytes,
 			  size_t count);
 
-/* Runs it; *ret is to be released with cleanup_pgresult. SQLSTATEs become error codes: 23505, 40001,
- * 40P01 → CONFLICT; 53100 → NO_SPACE; 08xxx, 57P0x, 25006, 53300 → UNAVAILABLE; RG4xx raised by our
- * functions → the HTTP status they name, with the message's text, and HINT as the hint; all others →
- * INTERNAL. */
+/* Runs it; *ret is to be released with cleanup_pgresult. SQLSTATEs become error codes: 23505,
+ * 40001, 40P01 → CONFLICT; 53100 → NO_SPACE; 08xxx, 57P0x, 25006, 53300 → UNAVAILABLE; RG4xx raised
+ * by our functions → the HTTP status they name, with the message's text, and HINT as the hint; all
+ * others → INTERNAL. */
 MUST_CHECK int pg_run(struct pg *pg, const struct pg_statement *statement,
 		      const struct pg_params *params, PGresult **ret, struct error *err);
 /* As pg_run where no rows matter. *ret_rows (may be NULL) is the number of rows touched. */

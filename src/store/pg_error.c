@@ -57,8 +57,8 @@ int pg_error_from_result(const PGresult *result, struct error *err)
 	if (sqlstate == NULL)
 		sqlstate = "08006";
 	enum error_code code = code_of(sqlstate);
-	error_set(err, code, "%s%.*s", str_has_prefix(sqlstate, "RG") ? "" : "database: ",
-		  first_line_bytes(text), text);
+	error_set(err, code, "%s%.*s",
+		  str_has_prefix(sqlstate, "RG") ? "" : "database: ", first_line_bytes(text), text);
 	(void)snprintf(err->sqlstate, sizeof(err->sqlstate), "%s", sqlstate);
 	if (hint != NULL)
 		error_hint(err, "%s", hint);

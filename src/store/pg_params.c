@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "core/limits.h"
 
-/* A body of LIMIT_BODY_BYTES in which every byte is escaped still fits. PostgreSQL's own limit for one
- * value is 1 GiB. */
+/* A body of LIMIT_BODY_BYTES in which every byte is escaped still fits. PostgreSQL's own limit for
+ * one value is 1 GiB. */
 #define PARAM_BYTES_MAX (512 * MIB)
 
 static void append_value(struct pg_params *params, const char *value, char *owned)

@@ -4,8 +4,8 @@
 #include "base/check.h"
 #include "store/pg.h"
 
-/* Connections that are not out stand in idle[0 … idle_count - 1]; the last given back is taken first,
- * so that few connections stay busy and the others may be closed by the server. */
+/* Connections that are not out stand in idle[0 … idle_count - 1]; the last given back is taken
+ * first, so that few connections stay busy and the others may be closed by the server. */
 struct pg_pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t given;
@@ -22,8 +22,7 @@ int pg_pool_new(const char *conninfo, size_t connections_max, struct pg_pool **r
 	if (pg_open(conninfo, &first, err) < 0)
 		return -1;
 
-	struct pg_pool *pool =
-		xcalloc(1, sizeof(*pool) + connections_max * sizeof(struct pg *));
+	struct pg_pool *pool = xcalloc(1, sizeof(*pool) + connections_max * sizeof(struct pg *));
 	CHECK(pthread_mutex_init(&pool->mutex, NULL) == 0);
 	CHECK(pthread_cond_init(&pool->given, NULL) == 0);
 	pool->count = connections_max;

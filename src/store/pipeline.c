@@ -1,7 +1,9 @@
 #include "store/pipeline.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -132,18 +134,25 @@ static void set_timer(struct pipeline *pipeline, uint64_t delay_ms)
 	CHECK(sd_event_source_set_enabled(pipeline->timer, SD_EVENT_ONESHOT) >= 0);
 }
 
-/* Watches the socket. libpq may have replaced it by another of the same number, which only a new
- * registration brings to epoll: so while connecting the source is made anew each time. */
+/* Watches the socket, through a duplicate of our own: libpq closes its descriptor without asking,
+ * and a child between fork and exec may hold it open still, so that the loop could not take it out
+ * of epoll any more. While connecting libpq may change sockets; the watch is made anew each time.
+ */
 static int watch(struct pipeline *pipeline, uint32_t events, struct error *err)
 {
-	int fd = PQsocket(pipeline->connection);
+	int fd = fcntl(PQsocket(pipeline->connection), F_DUPFD_CLOEXEC, 0);
 	int failed;
 
 	pipeline->io = sd_event_source_disable_unref(pipeline->io);
+	if (fd < 0)
+		return error_set_errno(err, ERR_UNAVAILABLE, errno, "cannot watch the connection");
 	failed = sd_event_add_io(pipeline->options.event, &pipeline->io, fd, events, on_io,
 				 pipeline);
-	if (failed < 0)
+	if (failed < 0) {
+		(void)close(fd);
 		return error_set_errno(err, ERR_INTERNAL, -failed, "cannot watch the connection");
+	}
+	(void)sd_event_source_set_io_fd_own(pipeline->io, 1);
 	(void)sd_event_source_set_priority(pipeline->io, PRIORITY_IO);
 	return 0;
 }
@@ -171,12 +180,11 @@ static void pipeline_down(struct pipeline *pipeline, const struct error *err)
 	pipeline->options.on_down(pipeline->options.context, err);
 }
 
-static void lost(struct pipeline *pipeline, const char *what)
+static void lost(struct pipeline *pipeline)
 {
 	struct error err;
 
-	(void)error_set(&err, ERR_UNAVAILABLE, "%s: %s", what,
-			PQerrorMessage(pipeline->connection));
+	(void)pg_error_from_connection(pipeline->connection, &err);
 	pipeline_down(pipeline, &err);
 }
 
@@ -186,7 +194,7 @@ static bool pipeline_write(struct pipeline *pipeline)
 	int unsent = PQflush(pipeline->connection);
 
 	if (unsent < 0) {
-		lost(pipeline, "the connection to the database was lost");
+		lost(pipeline);
 		return false;
 	}
 	(void)sd_event_source_set_io_events(pipeline->io, EPOLLIN | (unsent > 0 ? EPOLLOUT : 0u));
@@ -212,7 +220,7 @@ static void pipeline_flush(struct pipeline *pipeline)
 
 	pipeline_sync(pipeline);
 	if (pipeline->broken) {
-		lost(pipeline, "the connection to the database was lost");
+		lost(pipeline);
 		return;
 	}
 	if (!pipeline_write(pipeline))
@@ -267,7 +275,7 @@ static void pipeline_connected(struct pipeline *pipeline)
 
 	if (PQsetnonblocking(pipeline->connection, 1) != 0 ||
 	    PQenterPipelineMode(pipeline->connection) != 1) {
-		lost(pipeline, "cannot enter pipeline mode");
+		lost(pipeline);
 		return;
 	}
 	if (watch(pipeline, EPOLLIN, &err) < 0) {
@@ -285,9 +293,16 @@ static void pipeline_connect_step(struct pipeline *pipeline)
 	if (status == PGRES_POLLING_OK)
 		pipeline_connected(pipeline);
 	else if (status == PGRES_POLLING_FAILED)
-		lost(pipeline, "cannot connect to the database");
+		lost(pipeline);
 	else if (watch(pipeline, status == PGRES_POLLING_READING ? EPOLLIN : EPOLLOUT, &err) < 0)
 		pipeline_down(pipeline, &err);
+}
+
+/* libpq would print them. What matters comes as an error too. */
+static void ignore_notice(void *context, const PGresult *notice)
+{
+	(void)context;
+	(void)notice;
 }
 
 static void pipeline_connect(struct pipeline *pipeline)
@@ -325,9 +340,10 @@ static void pipeline_connect(struct pipeline *pipeline)
 	_Static_assert(ARRAY_SIZE(keywords) == ARRAY_SIZE(values), "one value for each keyword");
 	pipeline->connection = PQconnectStartParams(keywords, values, 1);
 	CHECK(pipeline->connection != NULL);
+	(void)PQsetNoticeReceiver(pipeline->connection, ignore_notice, NULL);
 	pipeline->state = PIPELINE_CONNECTING;
 	if (PQstatus(pipeline->connection) == CONNECTION_BAD) {
-		lost(pipeline, "cannot connect to the database");
+		lost(pipeline);
 		return;
 	}
 	set_timer(pipeline, PIPELINE_CONNECT_MS);
@@ -387,51 +403,53 @@ static void group_done(struct pipeline *pipeline)
 	}
 }
 
-/* Takes in one result; false when the answer does not follow the protocol. */
-static bool take_result(struct pipeline *pipeline, PGresult *result)
+/* An answer that nobody waits for: the server's last word before it closes, as a rule. */
+static void answered_out_of_turn(struct pipeline *pipeline, PGresult *result)
+{
+	struct error err;
+
+	if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+		(void)pg_error_from_result(result, &err);
+	else
+		(void)error_set(&err, ERR_INTERNAL, "the database's answers do not fit the calls");
+	err.code = ERR_UNAVAILABLE;
+	PQclear(result);
+	pipeline_down(pipeline, &err);
+}
+
+/* Takes in one result, or (NULL) the end of a call's results. */
+static void take_result(struct pipeline *pipeline, PGresult *result)
 {
 	struct expected *head = pipeline->waiting.head;
+	bool is_sync = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
 	if (!result) {
-		if (head->is_sync || !head->seen)
-			return true; /* between two commands */
-		queue_push(&pipeline->group, queue_pop(&pipeline->waiting));
-		return true;
-	}
-	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+		if (!head->is_sync && head->seen)
+			queue_push(&pipeline->group, queue_pop(&pipeline->waiting));
+	} else if (is_sync != head->is_sync || head->seen) {
+		answered_out_of_turn(pipeline, result);
+	} else if (is_sync) {
 		PQclear(result);
-		if (!head->is_sync)
-			return false;
 		expected_free(queue_pop(&pipeline->waiting));
 		group_done(pipeline);
-		return true;
+	} else {
+		head->seen = true;
+		head->result = result;
 	}
-	if (head->is_sync || head->seen) {
-		PQclear(result);
-		return false;
-	}
-	head->seen = true;
-	head->result = result;
-	return true;
 }
 
 static void drain_results(struct pipeline *pipeline)
 {
 	int nulls = 0;
 
-	while (pipeline->connection && pipeline->waiting.head && !PQisBusy(pipeline->connection)) {
+	/* Between two calls libpq answers NULL once or twice; more often means that the rest is
+	 * still to be sent. */
+	while (nulls <= 2 && pipeline->connection && pipeline->waiting.head &&
+	       !PQisBusy(pipeline->connection)) {
 		PGresult *result = PQgetResult(pipeline->connection);
 
 		nulls = result ? 0 : nulls + 1;
-		if (nulls > 2)
-			return; /* nothing more was sent yet */
-		if (!take_result(pipeline, result)) {
-			struct error err;
-
-			(void)error_set(&err, ERR_UNAVAILABLE, "the database answered out of turn");
-			pipeline_down(pipeline, &err);
-			return;
-		}
+		take_result(pipeline, result);
 	}
 }
 
@@ -461,7 +479,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 		if (!pipeline->broken)
 			drain_results(pipeline);
 		if (pipeline->connection)
-			lost(pipeline, "the connection to the database was lost");
+			lost(pipeline);
 		return 0;
 	}
 	drain_results(pipeline);
@@ -469,7 +487,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 	if (!pipeline->connection)
 		return 0;
 	if (PQstatus(pipeline->connection) == CONNECTION_BAD) {
-		lost(pipeline, "the connection to the database was lost");
+		lost(pipeline);
 		return 0;
 	}
 	if ((events & EPOLLOUT) != 0)

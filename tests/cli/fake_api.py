@@ -111,7 +111,7 @@ def collect(directory, before):
 
 def execute(job):
     spec = job["spec"]
-    directory = tempfile.mkdtemp(prefix="fake-grid-")
+    directory = tempfile.mkdtemp(prefix="fake-grid-", dir=os.path.dirname(sys.argv[1]))
     try:
         script, before = place_files(job, directory)
         argv = INTERPRETERS[spec["runtime"]] + [script if spec["runtime"] == "exec" else spec["script"]["name"]] + spec.get("args", [])
@@ -471,7 +471,15 @@ class Server(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def stop(*_):
+    for job in jobs.values():
+        if job["child"] and not job["ended"]:
+            os.killpg(job["child"].pid, signal.SIGKILL)
+    os._exit(0)
+
+
 def main():
+    signal.signal(signal.SIGTERM, stop)
     server = Server(("127.0.0.1", 0), Handler)
     with open(sys.argv[1] + ".new", "w") as file:
         file.write(str(server.server_address[1]))

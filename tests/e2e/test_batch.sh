@@ -14,7 +14,7 @@ for i in 1 2 3 4 5 6; do echo "$i" >"data/$i.csv"; done
 echo 7 >data/deep/7.csv
 cat >double.py <<'PY'
 import sys
-n = int(open(sys.argv[1]).read())
+n = int(open(sys.argv[-1]).read())
 print("doubling", n)
 if n == 3 and "--fail" in sys.argv:
     sys.exit("three is refused")

@@ -85,7 +85,8 @@ check "  the environment file is gone" test ! -e "$GRID_ENV_FILE"
 
 grid_start --workers 2 --slots 2
 check_output "the next one has the same key" "$first_token" printf '%s' "$RGRID_TOKEN"
-check "  finds the jobs of the first" test "$(api /api/v1/jobs | jq -r '.items[0].name, .items[0].state' | paste -sd' ')" = "before.py completed"
+last_job() { api /api/v1/jobs/last | jq -r '"\(.spec.script.name) \(.state)"'; }
+check_output "  finds the jobs of the first" "before.py completed" last_job
 check_output "  with their logs" before "$RGRID" logs last
 check "  and is whole" is_whole
 
@@ -134,7 +135,7 @@ check "a grid with one worker stops as well" grid_stop
 refuses() { # exit code, text, then options
 	local code=$1 text=$2
 	shift 2
-	timeout 60 "$RGRIDD" up "$@" >"$GRID_LOG" 2>&1
+	timeout 60 env PATH="${GRID_PATH:-$PATH}" "$RGRIDD" up "$@" >"$GRID_LOG" 2>&1
 	local got=$?
 	[ "$got" -eq "$code" ] || { cat "$GRID_LOG"; echo "exit code $got"; return 1; }
 	says "$text"
@@ -156,7 +157,7 @@ kill "$occupant"
 wait "$occupant" 2>/dev/null
 check "a bad address is explained" refuses 2 "is not an address and port" --data-dir "$TEST_DIR/new" --listen nonsense
 check "missing server programs are named with their package" refuses 5 "postgres" --data-dir "$TEST_DIR/new" --postgres-bin-dir "$TEST_DIR"
-without_crun() { PATH=$TEST_DIR refuses 5 "apt-get install crun" --data-dir "$TEST_DIR/new"; }
+without_crun() { GRID_PATH=$TEST_DIR refuses 5 "apt-get install crun" --data-dir "$TEST_DIR/new"; }
 check "a missing crun is named with its package" without_crun
 full_disk() {
 	mkdir "$TEST_DIR/small" && mount -t tmpfs -o size=8m none "$TEST_DIR/small" || return 1
@@ -183,7 +184,6 @@ check "  that is gone at the end" stops_without_trace
 # As an ordinary user ----------------------------------------------------------------------------
 
 as_user() {
-	grid_start --workers 2 --slots 2
 	is_whole && [ "$(stat -c %u "/proc/$(head -n 1 "$GRID_DATA_DIR/postgres/data/postmaster.pid")")" -ne 0 ]
 }
 users_of_grid() { grid_processes | xargs -r ps -o user:32= -p | sort -u; }
@@ -198,9 +198,10 @@ if [ "$EUID" -eq 0 ]; then
 	}
 	useradd --create-home --home-dir "$GRID_HOME" "$GRID_USER"
 	# The build directory need not be open to others.
-	mkdir "$TEST_DIR/bin" && cp -L "$RGRID_BUILD"/{rgrid,rgridd,rgrid-worker} "$TEST_DIR/bin/"
+	mkdir "$TEST_DIR/bin" && cp -L "$RGRID_BUILD"/{rgrid,rgridd,rgrid-worker,src/main/rgrid-sandbox-init} "$TEST_DIR/bin/"
 	RGRIDD=$TEST_DIR/bin/rgridd
 	GRID_DATA_DIR=$GRID_HOME/grid
+	grid_start --workers 2 --slots 2
 	check "an ordinary user has a grid of his own" as_user
 	check_output "  nothing of it runs as root" "$GRID_USER" users_of_grid
 	check "  Ctrl-C ends it" grid_stop

@@ -90,6 +90,7 @@ job_log() {
 job_log_has() { job_log "$1" "$2" | grep -qF -- "$3"; }
 
 tap_at_exit() {
+	[ "$tap_failed" -eq 0 ] || tail -n 40 "$WORKER_LOG" | cut -c1-400 | sed 's/^/# /'
 	[ -z "$WORKER_PID" ] || { worker_kill KILL; wait "$WORKER_PID" 2>/dev/null; }
 	if declare -F more_at_exit >/dev/null; then more_at_exit; fi
 }

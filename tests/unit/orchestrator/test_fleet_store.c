@@ -7,16 +7,15 @@
 #include "tap.h"
 
 struct bench {
-	char *conninfo; /* as the orchestrator */
+	const char *conninfo; /* as the orchestrator */
 	PGconn *admin;
 	struct pg *pg;
 };
 
 static struct bench bench_new(void)
 {
-	static const char *conninfo; /* never freed */
 	struct bench bench;
-	conninfo = test_database();
+	const char *conninfo = test_database();
 	struct error err = {0};
 	bench.admin = test_connect(conninfo);
 	bench.conninfo = test_conninfo_as(conninfo, "rgrid_orchestrator");
@@ -27,15 +26,7 @@ static struct bench bench_new(void)
 static void bench_release(struct bench *bench)
 {
 	pg_free(bench->pg);
-	PQfinish(bench->admin);
-	free(bench->conninfo);
 }
-
-#define EXPECT_ANSWER(expected, call)                         \
-	do {                                                  \
-		CLEANUP(cleanup_free) char *answer_ = (call); \
-		EXPECT_STR(answer_, expected);                \
-	} while (0)
 
 static int64_t create(const struct bench *bench, struct buf *conninfo)
 {
@@ -73,14 +64,13 @@ TEST(a_new_worker_has_a_row_and_a_login_that_works)
 	EXPECT(worker->silent_ms < 60000);
 
 	PGconn *login = test_connect(conninfo.data);
-	EXPECT_ANSWER("42501", test_ask_error(login, "SELECT * FROM rg.worker"));
+	EXPECT_STR(test_ask_error(login, "SELECT * FROM rg.worker"), "42501");
 	EXPECT_INT(
 		test_ask_i64(login,
 			     "SELECT worker_id FROM rg_worker.join(1, 1000, 1000, 'h', 'v', '{}',"
 			     " decode(repeat('00', 32), 'hex'))"),
 		id);
 	EXPECT_INT(find(&bench, &world, id)->state, WORKER_ACTIVE);
-	PQfinish(login);
 }
 
 TEST(an_ended_worker_is_gone_with_its_login)
@@ -98,9 +88,9 @@ TEST(an_ended_worker_is_gone_with_its_login)
 		EXPECT_INT(lost, 0);
 	}
 	EXPECT(find(&bench, &world, id) == NULL);
-	EXPECT_ANSWER("for a test",
-		      test_ask(bench.admin, "SELECT reason FROM rg.worker WHERE id = %lld",
-			       (long long)id));
+	EXPECT_STR(test_ask(bench.admin, "SELECT reason FROM rg.worker WHERE id = %lld",
+			    (long long)id),
+		   "for a test");
 	EXPECT_INT(test_ask_i64(bench.admin,
 				"SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rgrid_w%%%lld'",
 				(long long)id),
@@ -149,11 +139,11 @@ TEST(upkeep_says_whether_there_is_more_to_come)
 	struct error err = {0};
 	EXPECT_OK(fleet_store_upkeep(bench.pg, &upkeep, &err), err);
 	EXPECT(!upkeep.busy && !upkeep.woken);
-	free(test_ask(bench.admin, "INSERT INTO rg.delayed (job_id, attempt, run_at, reason)"
-				   " VALUES (1, 1, now() + interval '1 h', 'later') RETURNING 1"));
+	test_do(bench.admin, "INSERT INTO rg.delayed (job_id, attempt, run_at, reason)"
+			     " VALUES (1, 1, now() + interval '1 h', 'later')");
 	EXPECT_OK(fleet_store_upkeep(bench.pg, &upkeep, &err), err);
 	EXPECT(upkeep.busy && !upkeep.woken);
-	free(test_ask(bench.admin, "UPDATE rg.delayed SET run_at = now() RETURNING 1"));
+	test_do(bench.admin, "UPDATE rg.delayed SET run_at = now()");
 	EXPECT_OK(fleet_store_upkeep(bench.pg, &upkeep, &err), err);
 	EXPECT(upkeep.busy && upkeep.woken);
 }
@@ -163,8 +153,8 @@ TEST(why_something_was_done_is_an_event)
 	CLEANUP(bench_release) struct bench bench = bench_new();
 	struct error err = {0};
 	EXPECT_OK(fleet_store_note(bench.pg, "worker.create", 7, 111, "because", &err), err);
-	EXPECT_ANSWER("worker.create 111 because",
-		      test_ask(bench.admin,
-			       "SELECT format('%%s %%s %%s', kind, rule, reason) FROM rg.event"
-			       " WHERE worker_id = 7"));
+	EXPECT_STR(test_ask(bench.admin,
+			    "SELECT format('%%s %%s %%s', kind, rule, reason) FROM rg.event"
+			    " WHERE worker_id = 7"),
+		   "worker.create 111 because");
 }

@@ -5,21 +5,28 @@
 #include "store/pg.h"
 #include "tap.h"
 
-/* Everything that a migration makes, as one text: relations, columns, constraints, functions, rights. */
+/* Everything that a migration makes, as one text: relations, columns, constraints, functions,
+ * rights. */
 static const char shape[] =
 	"SELECT md5(string_agg(line, E'\\n' ORDER BY line COLLATE \"C\")) FROM ("
-	" SELECT format('%s %s %s %s', c.oid::regclass, c.relkind, c.relowner::regrole, c.relacl) AS line"
+	" SELECT format('%s %s %s %s', c.oid::regclass, c.relkind, c.relowner::regrole, c.relacl) "
+	"AS line"
 	" FROM pg_class c WHERE c.relnamespace IN ('rg'::regnamespace, 'rg_worker'::regnamespace)"
-	" UNION ALL SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype, attnotnull)"
-	" FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE c.relnamespace = 'rg'::regnamespace"
+	" UNION ALL SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype, "
+	"attnotnull)"
+	" FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE c.relnamespace = "
+	"'rg'::regnamespace"
 	" AND attnum > 0"
 	" UNION ALL SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(oid))"
 	" FROM pg_constraint WHERE connamespace = 'rg'::regnamespace"
-	" UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
+	" UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c ON c.oid = "
+	"indexrelid"
 	" WHERE c.relnamespace = 'rg'::regnamespace"
-	" UNION ALL SELECT pg_get_functiondef(oid) || proacl::text || proowner::regrole FROM pg_proc"
+	" UNION ALL SELECT pg_get_functiondef(oid) || proacl::text || proowner::regrole FROM "
+	"pg_proc"
 	" WHERE pronamespace IN ('rg'::regnamespace, 'rg_worker'::regnamespace)"
-	" UNION ALL SELECT format('%s %s', nspname, nspacl) FROM pg_namespace WHERE nspname LIKE 'rg%'"
+	" UNION ALL SELECT format('%s %s', nspname, nspacl) FROM pg_namespace WHERE nspname LIKE "
+	"'rg%'"
 	") AS s";
 
 static bool is_current(const char *conninfo)
@@ -56,11 +63,11 @@ TEST(migrating_again_changes_nothing)
 	struct error err;
 	const char *conninfo = test_database();
 	PGconn *conn = test_connect(conninfo);
-	char *fresh = test_ask(conn, "%s", shape);
+	const char *fresh = test_ask(conn, "%s", shape);
 
 	EXPECT_OK(migrate_run(conninfo, &err), err);
 	EXPECT(is_current(conninfo));
-	char *again = test_ask(conn, "%s", shape);
+	const char *again = test_ask(conn, "%s", shape);
 	EXPECT_STR(again, fresh);
 }
 
@@ -70,11 +77,13 @@ TEST(functions_of_before_are_dropped)
 	const char *conninfo = test_database();
 	PGconn *conn = test_connect(conninfo);
 
-	free(test_ask(conn, "CREATE FUNCTION rg.tick(a int) RETURNS int LANGUAGE sql RETURN a"));
-	free(test_ask(conn, "CREATE FUNCTION rg_worker.forgotten() RETURNS int LANGUAGE sql RETURN 1"));
+	test_do(conn, "CREATE FUNCTION rg.tick(a int) RETURNS int LANGUAGE sql RETURN a");
+	test_do(conn, "CREATE FUNCTION rg_worker.forgotten() RETURNS int LANGUAGE sql RETURN 1");
 	EXPECT_OK(migrate_run(conninfo, &err), err);
-	EXPECT_INT(test_ask_i64(conn, "SELECT count(*) FROM pg_proc WHERE proname IN ('tick', 'forgotten')"),
-		   1);
+	EXPECT_INT(
+		test_ask_i64(conn,
+			     "SELECT count(*) FROM pg_proc WHERE proname IN ('tick', 'forgotten')"),
+		1);
 }
 
 TEST(changed_functions_are_noticed)
@@ -83,7 +92,7 @@ TEST(changed_functions_are_noticed)
 	const char *conninfo = test_database();
 	PGconn *conn = test_connect(conninfo);
 
-	free(test_ask(conn, "UPDATE rg_meta.migration SET sha256 = '\\x00' WHERE name = 'functions'"));
+	test_do(conn, "UPDATE rg_meta.migration SET sha256 = '\\x00' WHERE name = 'functions'");
 	EXPECT(!is_current(conninfo));
 	EXPECT_OK(migrate_run(conninfo, &err), err);
 	EXPECT(is_current(conninfo));
@@ -95,7 +104,7 @@ TEST(an_edited_migration_is_refused)
 	const char *conninfo = test_database();
 	PGconn *conn = test_connect(conninfo);
 
-	free(test_ask(conn, "UPDATE rg_meta.migration SET sha256 = '\\x00' WHERE name = '0001_init'"));
+	test_do(conn, "UPDATE rg_meta.migration SET sha256 = '\\x00' WHERE name = '0001_init'");
 	EXPECT(!is_current(conninfo));
 	EXPECT_ERR(migrate_run(conninfo, &err), err, ERR_CONFLICT);
 	EXPECT(strstr(err.msg, "0001_init") != NULL);
@@ -107,7 +116,7 @@ TEST(a_newer_database_is_refused)
 	const char *conninfo = test_database();
 	PGconn *conn = test_connect(conninfo);
 
-	free(test_ask(conn, "INSERT INTO rg_meta.migration VALUES ('9999_future', '\\x00')"));
+	test_do(conn, "INSERT INTO rg_meta.migration VALUES ('9999_future', '\\x00')");
 	EXPECT(!is_current(conninfo));
 	EXPECT_ERR(migrate_run(conninfo, &err), err, ERR_CONFLICT);
 	EXPECT(strstr(err.msg, "9999_future") != NULL);
@@ -120,11 +129,11 @@ TEST(the_owner_of_a_managed_database_may_migrate)
 	const char *conninfo = test_database_empty();
 	PGconn *conn = test_connect(conninfo);
 
-	free(test_ask(conn, "DO $$ BEGIN CREATE ROLE managed LOGIN CREATEROLE;"
-			    " EXCEPTION WHEN duplicate_object THEN NULL; END $$"));
-	free(test_ask(conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I OWNER TO managed',"
-			    " current_database()); END $$"));
-	char *managed = test_conninfo_as(conninfo, "managed");
+	test_do(conn, "DO $$ BEGIN CREATE ROLE managed LOGIN CREATEROLE;"
+		      " EXCEPTION WHEN duplicate_object THEN NULL; END $$");
+	test_do(conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I OWNER TO managed',"
+		      " current_database()); END $$");
+	const char *managed = test_conninfo_as(conninfo, "managed");
 	EXPECT_OK(migrate_run(managed, &err), err);
 	EXPECT_OK(migrate_run(managed, &err), err);
 	EXPECT(is_current(managed));

@@ -36,13 +36,13 @@ static void cut(struct pg *pg)
 	PGconn *conn = test_connect(getenv("RGRID_TEST_CONNINFO"));
 	int64_t pid = ask_pid(pg);
 
-	free(test_ask(conn, "SELECT pg_terminate_backend(%lld, 10000)", (long long)pid));
-	PQfinish(conn);
+	test_do(conn, "SELECT pg_terminate_backend(%lld, 10000)", (long long)pid);
 }
 
 static void expect_raised(struct pg *pg, const char *sqlstate, struct error *err)
 {
-	const struct pg_statement statement = {.name = "raise", .sql = "SELECT raise_it($1)", .param_count = 1};
+	const struct pg_statement statement = {
+		.name = "raise", .sql = "SELECT raise_it($1)", .param_count = 1};
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 
 	pg_param_text(&params, sqlstate);
@@ -55,20 +55,23 @@ TEST(sqlstates_become_codes)
 		const char *sqlstate;
 		enum error_code code;
 	} table[] = {
-		{"23505", ERR_CONFLICT},  {"40001", ERR_CONFLICT},    {"40P01", ERR_CONFLICT},
-		{"53100", ERR_NO_SPACE},  {"RG401", ERR_UNAUTHENTICATED}, {"RG403", ERR_FORBIDDEN},
-		{"RG404", ERR_NOT_FOUND}, {"RG409", ERR_CONFLICT},    {"RG422", ERR_UNPROCESSABLE},
-		{"22012", ERR_INTERNAL},  {"53300", ERR_UNAVAILABLE}, {"57P03", ERR_UNAVAILABLE},
+		{"23505", ERR_CONFLICT},	{"40001", ERR_CONFLICT},
+		{"40P01", ERR_CONFLICT},	{"53100", ERR_NO_SPACE},
+		{"RG401", ERR_UNAUTHENTICATED}, {"RG403", ERR_FORBIDDEN},
+		{"RG404", ERR_NOT_FOUND},	{"RG409", ERR_CONFLICT},
+		{"RG422", ERR_UNPROCESSABLE},	{"22012", ERR_INTERNAL},
+		{"53300", ERR_UNAVAILABLE},	{"57P03", ERR_UNAVAILABLE},
 		{"25006", ERR_UNAVAILABLE},
 	};
 	struct error err;
 	CLEANUP(cleanup_pg) struct pg *pg = open_pg();
 
-	EXPECT_OK(pg_run_script(pg,
-				"CREATE OR REPLACE FUNCTION pg_temp.raise_it(state text) RETURNS void "
-				"LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'so it is' "
-				"USING ERRCODE = state, HINT = 'do this'; END $$",
-				&err),
+	EXPECT_OK(pg_run_script(
+			  pg,
+			  "CREATE OR REPLACE FUNCTION pg_temp.raise_it(state text) RETURNS void "
+			  "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'so it is' "
+			  "USING ERRCODE = state, HINT = 'do this'; END $$",
+			  &err),
 		  err);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		CLEANUP(cleanup_pg) struct pg *fresh = open_pg();
@@ -84,7 +87,7 @@ TEST(sqlstates_become_codes)
 		EXPECT_STR(err.sqlstate, table[i].sqlstate);
 		EXPECT_INT(err.code, table[i].code);
 		EXPECT_STR(err.msg, str_has_prefix(table[i].sqlstate, "RG") ? "so it is"
-									  : "database: so it is");
+									    : "database: so it is");
 		EXPECT_STR(err.hint, "do this");
 	}
 }
@@ -145,7 +148,7 @@ TEST(rollback_undoes_and_commit_keeps)
 	EXPECT_OK(pg_run_script(pg, "INSERT INTO public.kept VALUES (1)", &err), err);
 	EXPECT_OK(pg_commit(pg, &err), err);
 	EXPECT_INT(test_ask_i64(conn, "SELECT count(*) FROM kept"), 1);
-	free(test_ask(conn, "DROP TABLE kept"));
+	test_do(conn, "DROP TABLE kept");
 }
 
 TEST(commit_of_a_failed_transaction_is_an_error)
@@ -173,7 +176,7 @@ TEST(notifications_wake_also_after_a_reconnect)
 	EXPECT(!woken);
 	EXPECT_OK(pg_wait(pg, 20, &woken, &err), err);
 	EXPECT(!woken);
-	free(test_ask(conn, "NOTIFY rg_wake"));
+	test_do(conn, "NOTIFY rg_wake");
 	EXPECT_OK(pg_wait(pg, 10000, &woken, &err), err);
 	EXPECT(woken);
 
@@ -183,7 +186,7 @@ TEST(notifications_wake_also_after_a_reconnect)
 	EXPECT(woken);
 	EXPECT_OK(pg_wait(pg, 0, &woken, &err), err);
 	EXPECT(!woken);
-	free(test_ask(conn, "NOTIFY rg_wake"));
+	test_do(conn, "NOTIFY rg_wake");
 	EXPECT_OK(pg_wait(pg, 10000, &woken, &err), err);
 	EXPECT(woken);
 }

@@ -42,32 +42,34 @@ TEST(every_statement_prepares)
 	}
 }
 
-/* EXPLAIN EXECUTE checks the rights on tables without running anything. Utility statements have no plan. */
+/* EXPLAIN EXECUTE checks the rights on tables without running anything. Utility statements have no
+ * plan, and nothing to check. */
+static void expect_allowed(PGconn *conn, const struct pg_statement *statement)
+{
+	char sql[256];
+	int used = snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE %s", statement->name);
+
+	for (int n = 0; n < statement->param_count; n++)
+		used += snprintf(sql + used, sizeof(sql) - (size_t)used, "%sNULL",
+				 n > 0 ? ", " : "(");
+	(void)snprintf(sql + used, sizeof(sql) - (size_t)used, "%s",
+		       statement->param_count > 0 ? ")" : "");
+	PQclear(PQprepare(conn, statement->name, statement->sql, 0, NULL));
+	test_do(conn, "%s", sql);
+}
+
 TEST(every_statement_is_allowed_to_the_role_that_runs_it)
 {
 	const char *conninfo = test_database();
+	PGconn *api = test_connect(test_conninfo_as(conninfo, "rgrid_api"));
+	PGconn *orchestrator = test_connect(test_conninfo_as(conninfo, "rgrid_orchestrator"));
 
 	for (size_t i = 0; i < ARRAY_SIZE(statements); i++) {
 		const struct pg_statement *statement = statements[i].statement;
 		const char *role = role_of(statements[i].file);
-		if (role == NULL || strncasecmp(statement->sql, "NOTIFY", 6) == 0 ||
-		    strncasecmp(statement->sql, "SET", 3) == 0)
-			continue;
-		PGconn *conn = test_connect(test_conninfo_as(conninfo, role));
-		char nulls[256] = "";
-		for (int n = 0; n < statement->param_count; n++) {
-			size_t used = strlen(nulls);
-			(void)snprintf(nulls + used, sizeof(nulls) - used, "%sNULL", n > 0 ? ", " : "(");
-		}
-		PQclear(PQprepare(conn, statement->name, statement->sql, 0, NULL));
-		char *sql = xasprintf("EXPLAIN EXECUTE %s%s%s", statement->name, nulls,
-				      statement->param_count > 0 ? ")" : "");
-		PGresult *result = PQexec(conn, sql);
-		if (PQresultStatus(result) != PGRES_TUPLES_OK)
-			tap_fail(__FILE__, __LINE__, "%s as %s: %s", statement->name, role,
-				 PQresultErrorMessage(result));
-		PQclear(result);
-		free(sql);
-		PQfinish(conn);
+
+		if (role != NULL && strncasecmp(statement->sql, "NOTIFY", 6) != 0 &&
+		    strncasecmp(statement->sql, "SET", 3) != 0)
+			expect_allowed(str_eq(role, "rgrid_api") ? api : orchestrator, statement);
 	}
 }

@@ -1,6 +1,6 @@
 /* Many sessions at once do everything that can be done to the queue, at random; then everything is
- * finished, and what is recorded must be the truth. The seed is printed by a failure; STRESS_SEED and
- * STRESS_SECONDS choose another run. */
+ * finished, and what is recorded must be the truth. The seed is printed by a failure; STRESS_SEED
+ * and STRESS_SECONDS choose another run. */
 #include "worker_fixture.h"
 
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 #include "base/rand.h"
 #include "core/job.h"
 
-#define WORKERS 6
-#define USERS 2
+#define WORKERS	   6
+#define USERS	   2
 #define LEASES_MAX 64
 
 static unsigned random_below(unsigned *state, unsigned bound)
@@ -22,8 +22,8 @@ static unsigned random_below(unsigned *state, unsigned bound)
 	return (unsigned)rand_r(state) % bound;
 }
 
-/* What a conflict with others may answer: a duplicate, a deadlock, or a refusal by the rules. Anything
- * else is a bug. */
+/* What a conflict with others may answer: a duplicate, a deadlock, or a refusal by the rules.
+ * Anything else is a bug. */
 static bool is_expected_error(const char *sqlstate)
 {
 	return strncmp(sqlstate, "RG4", 3) == 0 || strcmp(sqlstate, "40P01") == 0;
@@ -88,9 +88,9 @@ static void claim_some(const struct test_worker *worker, struct held *held, unsi
 static void finish_one(const struct test_worker *worker, struct held *held, unsigned *seed)
 {
 	static const int outcomes[] = {
-		OUTCOME_COMPLETED, OUTCOME_COMPLETED, OUTCOME_COMPLETED, OUTCOME_COMPLETED,
-		OUTCOME_FAILED,    OUTCOME_TIMED_OUT, OUTCOME_CANCELLED, OUTCOME_SYSTEM_ERROR,
-		OUTCOME_REJECTED,
+		OUTCOME_COMPLETED, OUTCOME_COMPLETED,	 OUTCOME_COMPLETED,
+		OUTCOME_COMPLETED, OUTCOME_FAILED,	 OUTCOME_TIMED_OUT,
+		OUTCOME_CANCELLED, OUTCOME_SYSTEM_ERROR, OUTCOME_REJECTED,
 	};
 
 	if (held->count == 0)
@@ -113,10 +113,9 @@ static void release_one(const struct test_worker *worker, struct held *held, uns
 		return;
 	size_t index = random_below(seed, (unsigned)held->count);
 	struct test_lease lease = held->leases[index];
-	attempt_and_forget(worker->conn,
-			   "SELECT rg_worker.release(%d, ARRAY[%lld], ARRAY[%d], ARRAY[%lld])",
-			   worker->incarnation, (long long)lease.job, lease.attempt,
-			   (long long)lease.token);
+	attempt_and_forget(
+		worker->conn, "SELECT rg_worker.release(%d, ARRAY[%lld], ARRAY[%d], ARRAY[%lld])",
+		worker->incarnation, (long long)lease.job, lease.attempt, (long long)lease.token);
 	held->leases[index] = held->leases[--held->count];
 }
 
@@ -135,10 +134,12 @@ static void act_as_worker(const struct test_worker *given, unsigned seed, uint64
 		else if (choice < 93)
 			release_one(&worker, &held, &seed);
 		else if (choice < 98)
-			attempt_and_forget(worker.conn, "SELECT rg_worker.heartbeat(%d, '{}', '{}', '{}')",
+			attempt_and_forget(worker.conn,
+					   "SELECT rg_worker.heartbeat(%d, '{}', '{}', '{}')",
 					   worker.incarnation);
 		else
-			worker_join(&worker); /* crashed and came back; it may still tell old ends */
+			worker_join(
+				&worker); /* crashed and came back; it may still tell old ends */
 		/* Given up meanwhile: join anew, as a real worker does. */
 		PGresult *result = PQexec(worker.conn, "SELECT incarnation FROM t.me()");
 		int incarnation = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
@@ -157,9 +158,12 @@ static void act_as_user(PGconn *conn, unsigned seed, uint64_t end_ms)
 			attempt_and_forget(conn, "SELECT t.submit(%u, t.some_batch(), %u::int2)",
 					   1 + random_below(&seed, 10), random_below(&seed, 3));
 		else if (choice < 45)
-			attempt_and_forget(conn, "SELECT t.submit(%u)", 1 + random_below(&seed, 10));
+			attempt_and_forget(conn, "SELECT t.submit(%u)",
+					   1 + random_below(&seed, 10));
 		else if (choice < 48)
-			attempt_and_forget(conn, "SELECT rg.batch_create(1, 'b', NULL, nullif(%u, 0), nullif(%u, 0))",
+			attempt_and_forget(conn,
+					   "SELECT rg.batch_create(1, 'b', NULL, nullif(%u, 0), "
+					   "nullif(%u, 0))",
 					   random_below(&seed, 4), random_below(&seed, 2) * 15);
 		else if (choice < 68)
 			attempt_and_forget(conn, "SELECT rg.cancel_job(1, t.some_job())");
@@ -171,22 +175,29 @@ static void act_as_user(PGconn *conn, unsigned seed, uint64_t end_ms)
 			attempt_and_forget(conn, "SELECT rg.retry_batch(1, t.some_batch(), %s)",
 					   random_below(&seed, 2) ? "true" : "false");
 		else
-			attempt_and_forget(conn, "SELECT rg.submit_many('{1}', ARRAY['key%u'], ARRAY['r'::bytea],"
-						 " ARRAY[t.spec()], '{NULL}', '{NULL}', '{0}')",
-					   random_below(&seed, 50));
+			attempt_and_forget(
+				conn,
+				"SELECT rg.submit_many('{1}', ARRAY['key%u'], ARRAY['r'::bytea],"
+				" ARRAY[t.spec()], '{NULL}', '{NULL}', '{0}')",
+				random_below(&seed, 50));
 	}
 }
 
-/* Ticks, lets delays pass, makes workers seem silent, and looks whether limits hold at every moment. */
+/* Ticks, lets delays pass, makes workers seem silent, and looks whether limits hold at every
+ * moment. */
 static void act_as_orchestrator(PGconn *conn, unsigned seed, uint64_t end_ms)
 {
 	while (clock_boottime_ms() < end_ms) {
-		attempt_and_forget(conn, "UPDATE rg.delayed SET run_at = now() - interval '1 s' WHERE job_id IN"
-					 " (SELECT job_id FROM rg.delayed LIMIT 10 FOR UPDATE SKIP LOCKED)");
+		attempt_and_forget(
+			conn,
+			"UPDATE rg.delayed SET run_at = now() - interval '1 s' WHERE job_id IN"
+			" (SELECT job_id FROM rg.delayed LIMIT 10 FOR UPDATE SKIP LOCKED)");
 		attempt_and_forget(conn, "SELECT rg.tick()");
 		if (random_below(&seed, 20) == 0)
-			attempt_and_forget(conn, "UPDATE rg.worker SET last_seen = now() - interval '70 s'"
-						 " WHERE id = (SELECT id FROM rg.worker ORDER BY random() LIMIT 1)");
+			attempt_and_forget(
+				conn,
+				"UPDATE rg.worker SET last_seen = now() - interval '70 s'"
+				" WHERE id = (SELECT id FROM rg.worker ORDER BY random() LIMIT 1)");
 		PGresult *over = attempt(conn, "SELECT v FROM t.violations() AS v");
 		if (PQntuples(over) > 0) {
 			fprintf(stderr, "at some moment: %s\n", PQgetvalue(over, 0, 0));
@@ -199,13 +210,15 @@ static void act_as_orchestrator(PGconn *conn, unsigned seed, uint64_t end_ms)
 static const char more_helpers[] =
 	"CREATE FUNCTION t.me() RETURNS TABLE (incarnation int) LANGUAGE sql SECURITY DEFINER AS"
 	" $$ SELECT incarnation FROM rg.worker WHERE login = session_user $$;"
-	"CREATE FUNCTION t.some_job() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT id FROM rg.job"
+	"CREATE FUNCTION t.some_job() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT id FROM "
+	"rg.job"
 	" ORDER BY id DESC OFFSET floor(random() * 300)::int LIMIT 1 $$;"
-	"CREATE FUNCTION t.some_batch() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT id FROM rg.batch"
+	"CREATE FUNCTION t.some_batch() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT id FROM "
+	"rg.batch"
 	" ORDER BY id DESC OFFSET floor(random() * 6)::int LIMIT 1 $$;";
 
-static void fork_actor(void (*act)(PGconn *conn, unsigned seed, uint64_t end_ms), const char *conninfo,
-		       unsigned seed, uint64_t end_ms)
+static void fork_actor(void (*act)(PGconn *conn, unsigned seed, uint64_t end_ms),
+		       const char *conninfo, unsigned seed, uint64_t end_ms)
 {
 	pid_t pid = fork();
 
@@ -221,16 +234,20 @@ static void drain(const char *conninfo, PGconn *admin)
 {
 	struct test_worker last = worker_new(conninfo, admin, "last");
 
-	free(test_ask(admin, "UPDATE rg.worker SET last_seen = now() - interval '70 s' WHERE name <> 'last'"));
+	test_do(admin,
+		"UPDATE rg.worker SET last_seen = now() - interval '70 s' WHERE name <> 'last'");
 	for (int round = 0; round < 10000; round++) {
-		free(test_ask(admin, "UPDATE rg.delayed SET run_at = now() - interval '1 s'"));
-		free(test_ask(admin, "SELECT rg.tick()"));
+		test_do(admin, "UPDATE rg.delayed SET run_at = now() - interval '1 s'");
+		test_do(admin, "SELECT rg.tick()");
 		struct test_lease lease;
 		while ((lease = worker_claim(&last)).job != 0)
 			EXPECT_INT(worker_finish(&last, &lease, OUTCOME_COMPLETED), 1);
-		if (test_ask_i64(admin, "SELECT (SELECT count(*) FROM rg.ready) + (SELECT count(*) FROM rg.delayed)"
-					" + (SELECT count(*) FROM rg.parked) + (SELECT count(*) FROM rg.lease)"
-					" + (SELECT count(*) FROM rg.batch_delta)") == 0)
+		if (test_ask_i64(
+			    admin,
+			    "SELECT (SELECT count(*) FROM rg.ready) + (SELECT count(*) FROM "
+			    "rg.delayed)"
+			    " + (SELECT count(*) FROM rg.parked) + (SELECT count(*) FROM rg.lease)"
+			    " + (SELECT count(*) FROM rg.batch_delta)") == 0)
 			return;
 	}
 	tap_fail(__FILE__, __LINE__, "the queue does not drain");
@@ -242,8 +259,10 @@ TEST(a_storm_leaves_the_truth)
 	const char *conninfo = queue_database(&admin);
 	const char *seed_text = getenv("STRESS_SEED");
 	const char *seconds = getenv("STRESS_SECONDS");
-	unsigned seed = seed_text != NULL ? (unsigned)strtoul(seed_text, NULL, 10) : (unsigned)rand_u64();
-	uint64_t end_ms = clock_boottime_ms() + 1000 * (seconds != NULL ? strtoull(seconds, NULL, 10) : 8);
+	unsigned seed =
+		seed_text != NULL ? (unsigned)strtoul(seed_text, NULL, 10) : (unsigned)rand_u64();
+	uint64_t end_ms =
+		clock_boottime_ms() + 1000 * (seconds != NULL ? strtoull(seconds, NULL, 10) : 8);
 	struct test_worker workers[WORKERS];
 	int failures = 0;
 	int status;
@@ -252,7 +271,7 @@ TEST(a_storm_leaves_the_truth)
 	(void)fflush(stdout);
 	PQclear(PQexec(admin, more_helpers));
 	for (int i = 0; i < 6; i++)
-		free(test_ask(admin, "SELECT rg.batch_create(1, 'b', NULL, nullif(%d, 0), NULL)", i % 4));
+		test_do(admin, "SELECT rg.batch_create(1, 'b', NULL, nullif(%d, 0), NULL)", i % 4);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		char name[8];
 		(void)snprintf(name, sizeof(name), "w%u", i);
@@ -275,10 +294,15 @@ TEST(a_storm_leaves_the_truth)
 	expect_sound(admin);
 	drain(conninfo, admin);
 	expect_sound(admin);
-	/* Every job has ended, exactly once since its last retry, and the keys made one job each. */
-	EXPECT_INT(test_ask_i64(admin, "SELECT count(*) FROM rg.job WHERE t.place(id) NOT LIKE 'ended %%'"), 0);
-	EXPECT_INT(test_ask_i64(admin, "SELECT count(*) FROM rg.submit_key k WHERE NOT EXISTS (SELECT FROM"
-				       " rg.job j WHERE j.id = (k.response->>'job')::int8)"),
+	/* Every job has ended, exactly once since its last retry, and the keys made one job each.
+	 */
+	EXPECT_INT(
+		test_ask_i64(admin,
+			     "SELECT count(*) FROM rg.job WHERE t.place(id) NOT LIKE 'ended %%'"),
+		0);
+	EXPECT_INT(test_ask_i64(admin,
+				"SELECT count(*) FROM rg.submit_key k WHERE NOT EXISTS (SELECT FROM"
+				" rg.job j WHERE j.id = (k.response->>'job')::int8)"),
 		   0);
 	EXPECT(test_ask_i64(admin, "SELECT count(*) FROM rg.attempt") > 100);
 }

@@ -27,9 +27,19 @@ int worker_finish(const struct test_worker *worker, const struct test_lease *lea
 
 /* Fails the test when t.violations() has any. */
 void expect_sound(PGconn *admin);
-#define EXPECT_PLACE(admin, job, expected)                                                         \
-	do {                                                                                       \
-		char *place_ = test_ask(admin, "SELECT t.place(%lld)", (long long)(job));          \
-		EXPECT_STR(place_, expected);                                                      \
-		free(place_);                                                                      \
+#define EXPECT_PLACE(admin, job, expected)                                                      \
+	do {                                                                                    \
+		const char *place_ = test_ask(admin, "SELECT t.place(%lld)", (long long)(job)); \
+		EXPECT_STR(place_, expected);                                                   \
+	} while (0)
+
+int64_t submit_one(PGconn *admin);
+void tick(PGconn *admin);
+void pass_time(PGconn *admin); /* makes what is delayed due, and ticks */
+void fall_silent(PGconn *admin, const struct test_worker *worker, int seconds);
+
+#define EXPECT_REFUSED(conn, sqlstate, ...)                             \
+	do {                                                            \
+		const char *state_ = test_ask_error(conn, __VA_ARGS__); \
+		EXPECT_STR(state_, sqlstate);                           \
 	} while (0)
