@@ -15,7 +15,7 @@
 #include "base/http_client.h"
 #include "base/json.h"
 
-#define API_JSON_BYTES_MAX (256U * 1024 * 1024) /* 10,000 results with labels and messages */
+#define API_JSON_BYTES_MAX (256ULL * 1024 * 1024) /* 10,000 results with labels and messages */
 #define API_TIMEOUT_MS	   120000
 /* Streams carry a comment every 15 s; silence for longer means that the connection is dead. */
 #define API_IDLE_TIMEOUT_MS 60000

@@ -97,7 +97,7 @@ static char *clean_name(const char *wanted, bool keep_slashes)
 		/* Not the tail of a cut UTF-8 sequence. */
 		if (name.bytes == 0 && (c & 0xc0) == 0x80)
 			continue;
-		buf_append_char(&name, awkward ? '_' : *wanted);
+		buf_append(&name, awkward ? "_" : wanted, 1);
 	}
 	if (fs_path_check_relative(name.data, &ignored) != 0)
 		buf_clear(&name);
@@ -115,7 +115,8 @@ static void add_name(struct batch_items *items, struct name_set *taken, const ch
 
 		/* A slash in the middle of a cut name would begin a directory of nonsense. */
 		for (char *at = numbered; *at && strlen(wanted) > NAME_BYTES_MAX; at++)
-			*at = *at == '/' ? '_' : *at;
+			if (*at == '/')
+				*at = '_';
 		free(name);
 		name = numbered;
 	}

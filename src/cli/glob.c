@@ -46,6 +46,7 @@ size_t glob_fixed_bytes(const char *pattern)
 	return wildcard;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): DEPTH_MAX bounds it. */
 static int expand(const char *prefix, const char *pattern, unsigned depth, struct path_list *list,
 		  struct error *err);
 
@@ -133,6 +134,8 @@ static int expand(const char *prefix, const char *pattern, unsigned depth, struc
 	char *path = xasprintf("%s%s%s", prefix, component, is_last ? "" : "/");
 	return is_last ? take(path, list, err) : expand(path, rest, depth + 1, list, err);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 static int compare(const void *a, const void *b)
 {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-#define INI_FILE_BYTES_MAX (64U * 1024)
+#define INI_FILE_BYTES_MAX (64ULL * 1024)
 
 /* Calls `take` for each pair; text is borrowed for the call, `line` counts from 1. A non-zero
  * return of `take` (with err filled) stops. `name` is the file's, for messages. */

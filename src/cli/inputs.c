@@ -11,7 +11,7 @@
 #include "cli/work_path.h"
 #include "core/limits.h"
 
-#define READ_BYTES     (256U * 1024)
+#define READ_BYTES     (256ULL * 1024)
 #define WALK_DEPTH_MAX 64
 
 void input_file_release(struct input_file *file)
@@ -183,6 +183,7 @@ static bool is_skipped_directory(const char *name)
 	return false;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): WALK_DEPTH_MAX bounds it. */
 static int walk(struct inputs *inputs, const char *path, const char *source, unsigned depth,
 		struct error *err);
 
@@ -244,6 +245,8 @@ static int walk(struct inputs *inputs, const char *path, const char *source, uns
 	free(entries);
 	return result;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 int inputs_add_path(struct inputs *inputs, const char *path, struct error *err)
 {

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 
 #define INPUTS_OUTSIDE_DIRECTORY "_inputs"
-#define INPUTS_NOTES_BYTES_MAX	 (64U * 1024)
+#define INPUTS_NOTES_BYTES_MAX	 (64ULL * 1024)
 
 struct input_file {
 	char *path;   /* in the work directory */

@@ -63,7 +63,8 @@ void view_outcome(const json_t *job, char *out, size_t size)
 	}
 	(void)snprintf(out, size, "%s", outcome);
 	for (char *at = out; *at; at++)
-		*at = *at == '_' ? ' ' : *at;
+		if (*at == '_')
+			*at = ' ';
 }
 
 static void line(struct buf *out, const struct terminal *terminal, const char *label,
@@ -97,7 +98,7 @@ static void line_labels(struct buf *out, const struct terminal *terminal, const 
 	const char *key;
 
 	buf_init(&text, 16384);
-	json_object_foreach ((json_t *)(uintptr_t)json_object_get(object, "labels"), key, value)
+	json_object_foreach (json_object_get(object, "labels"), key, value)
 		buf_appendf(&text, "%s%s=%s", text.bytes ? " " : "", key,
 			    json_is_string(value) ? json_string_value(value) : "");
 	line(out, terminal, "labels", text.data, 0);

@@ -6,8 +6,8 @@
 #include "cli/job_view.h"
 #include "core/limits.h"
 
-#define QUERY_BYTES_MAX (64U * 1024)
-#define TEXT_BYTES_MAX	(1024U * 1024 * 1024)
+#define QUERY_BYTES_MAX (64ULL * 1024)
+#define TEXT_BYTES_MAX	(1024ULL * 1024 * 1024)
 #define ITEMS_MAX	10000000
 
 static int fetch_page(struct session *session, const struct listing_options *options,

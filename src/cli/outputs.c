@@ -13,7 +13,7 @@
 #include "cli/safe_file.h"
 #include "core/limits.h"
 
-#define PATH_BYTES_MAX (FS_PATH_BYTES_MAX * 4)
+#define PATH_BYTES_MAX (FS_PATH_BYTES_MAX * 4ULL)
 #define TAIL_BYTES     4096
 
 void outputs_init(struct outputs *outputs, struct api_client *api, const char *directory)
@@ -234,7 +234,8 @@ static char *flat_name(const struct outputs *outputs, const char *path, const ch
 		return xstrdup(base);
 	target = xasprintf("%s-%s", name, base);
 	for (char *at = target; *at; at++)
-		*at = *at == '/' ? '_' : *at;
+		if (*at == '/')
+			*at = '_';
 	for (unsigned number = 2; is_written(outputs, target); number++) {
 		char *next = xasprintf("%u-%s", number, target);
 

@@ -82,7 +82,7 @@ static void append_rate(struct buf *out, const struct eta *eta, uint64_t total,
 	uint64_t rate_milli = eta_rate_milli(eta);
 	uint64_t left_ms;
 
-	if (rate_milli > 0 && rate_milli < 100 * 1000)
+	if (rate_milli > 0 && rate_milli < 100000)
 		buf_appendf(out, "%s%llu.%llu/s", separator, (unsigned long long)rate_milli / 1000,
 			    (unsigned long long)rate_milli / 100 % 10);
 	else if (rate_milli > 0)

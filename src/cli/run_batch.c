@@ -130,10 +130,10 @@ static int add_item_argument(struct batch_build *build, json_t *job, const char 
 }
 
 /* A copy whose lists may be added to. */
-static json_t *copy_base(const json_t *base)
+static json_t *copy_base(json_t *base)
 {
 	static const char *const lists[] = {"files", "directories"};
-	json_t *job = json_copy((json_t *)(uintptr_t)base);
+	json_t *job = json_copy(base);
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *list = json_object_get(job, lists[i]);

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-#define SSE_EVENT_BYTES_MAX (4U * 1024 * 1024)
+#define SSE_EVENT_BYTES_MAX (4ULL * 1024 * 1024)
 #define SSE_NAME_BYTES	    64
 #define SSE_ID_BYTES	    128
 

@@ -9,7 +9,7 @@
 #include "base/fs.h"
 #include "core/limits.h"
 
-#define PIECE_BYTES   (128U * 1024)
+#define PIECE_BYTES   (128ULL * 1024)
 #define NOTE_AFTER_MS 2000
 
 /* An unnamed file in $TMPDIR; a named one, unlinked at once, where the file system knows no such.

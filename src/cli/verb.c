@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/str.h"
 
-#define HELP_BYTES_MAX (256U * 1024)
+#define HELP_BYTES_MAX (256ULL * 1024)
 
 static const struct verb verbs[] = {
 #define X(function, words, text) {.name = (words), .summary = (text), .run = verb_##function},

@@ -4,7 +4,7 @@
 #include "cli/verb.h"
 #include "core/runtime.h"
 
-#define TEXT_BYTES_MAX (1024U * 1024)
+#define TEXT_BYTES_MAX (1024ULL * 1024)
 
 static void describe_completion(void *context, const struct opt_command *command)
 {

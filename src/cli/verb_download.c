@@ -8,7 +8,7 @@
 #include "cli/table.h"
 #include "cli/target.h"
 
-#define TEXT_BYTES_MAX (64U * 1024 * 1024)
+#define TEXT_BYTES_MAX (64ULL * 1024 * 1024)
 
 struct download_options {
 	const char *output_directory;

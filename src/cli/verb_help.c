@@ -6,7 +6,7 @@
 #include "cli/topics.h"
 #include "cli/verb.h"
 
-#define TEXT_BYTES_MAX (1024U * 1024)
+#define TEXT_BYTES_MAX (1024ULL * 1024)
 #define NAME_COLUMNS   15
 #define HELP_COLUMNS   79
 

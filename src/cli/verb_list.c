@@ -5,7 +5,7 @@
 #include "core/job.h"
 #include "core/limits.h"
 
-#define QUERY_BYTES_MAX (32U * 1024)
+#define QUERY_BYTES_MAX (32ULL * 1024)
 
 /* The options that all lists share. */
 struct list_options {

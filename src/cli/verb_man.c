@@ -3,7 +3,7 @@
 #include "cli/topics.h"
 #include "cli/verb.h"
 
-#define TEXT_BYTES_MAX (1024U * 1024)
+#define TEXT_BYTES_MAX (1024ULL * 1024)
 
 static void describe_man(void *context, const struct opt_command *command)
 {

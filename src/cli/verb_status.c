@@ -4,7 +4,7 @@
 #include "cli/session.h"
 #include "cli/target.h"
 
-#define TEXT_BYTES_MAX (64U * 1024 * 1024)
+#define TEXT_BYTES_MAX (64ULL * 1024 * 1024)
 #define GLANCE_JOBS    5
 
 static int show_one(struct session *session, const char *collection, const char *id, bool as_json,

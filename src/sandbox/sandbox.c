@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -9,7 +10,9 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fs.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "core/limits.h"
 #include "sandbox/cgroup.h"
@@ -21,16 +24,19 @@
 
 /* Covered by a tmpfs in the worker's own mount namespace: what crun is to reach must lie below
  * directories that every user may traverse, whatever the state directory's mode. */
-#define SCRATCH "/mnt"
+#define SCRATCH "/media"
 
 #define ID_FIRST	  1000000U /* root: slot n's ids begin at ID_FIRST + n * ID_COUNT */
 #define ID_COUNT	  65536U
 #define CRUN_PIDS	  6 /* crun's own processes and threads, and our first process */
 #define UNENFORCED_MAX	  6
+#define LOCK_PATIENCE_MS  5000
 #define CRUN_MEMORY_BYTES (4 * MIB) /* crun itself, in the attempt's cgroup */
 
 struct slot {
 	struct volume volume;
+	char *image; /* where the volume's image is made, and the directory used without one */
+	char *plain;
 	struct cgroup *group;
 	pid_t pid; /* crun, or 0 */
 	char *bundle;
@@ -38,8 +44,9 @@ struct slot {
 };
 
 struct sandbox {
-	char *state_directory;
-	char *name;
+	int lock_fd; /* of the state directory */
+	char *name;  /* of our cgroups and rules: the same for each sandbox of that directory */
+	uint64_t disk_bytes_max;
 	bool is_root; /* of the machine, not of a user namespace */
 	uint32_t id_first;
 	uint32_t id_count; /* per slot */
@@ -98,6 +105,12 @@ static void list_unenforced(struct sandbox *sandbox)
 			       "disk: no file system of its own can be mounted here by this user");
 }
 
+static int open_volume(struct slot *slot, size_t index, uint64_t bytes, struct error *err)
+{
+	CLEANUP(cleanup_free) char *mount_point = xasprintf(SCRATCH "/work-%zu", index);
+	return volume_open(mount_point, slot->image, slot->plain, bytes, &slot->volume, err);
+}
+
 static int open_slots(struct sandbox *sandbox, const struct sandbox_options *options,
 		      struct error *err)
 {
@@ -106,13 +119,9 @@ static int open_slots(struct sandbox *sandbox, const struct sandbox_options *opt
 		struct slot *slot = &sandbox->slots[i];
 		slot->volume.fd = -1;
 		sandbox->slot_count++;
-		CLEANUP(cleanup_free) char *mount_point = xasprintf(SCRATCH "/work-%zu", i);
-		CLEANUP(cleanup_free)
-		char *image = xasprintf("%s/work-%zu.img", options->state_directory, i);
-		CLEANUP(cleanup_free)
-		char *plain = xasprintf("%s/work-%zu", options->state_directory, i);
-		if (volume_open(mount_point, image, plain, options->disk_bytes_max, &slot->volume,
-				err) < 0)
+		slot->image = xasprintf("%s/work-%zu.img", options->state_directory, i);
+		slot->plain = xasprintf("%s/work-%zu", options->state_directory, i);
+		if (open_volume(slot, i, options->disk_bytes_max, err) < 0)
 			return error_wrap(err, "slot %zu", i);
 		slot->bundle = xasprintf(SCRATCH "/bundle-%zu", i);
 		slot->error_path = xasprintf("%s/crun.log", slot->bundle);
@@ -140,8 +149,6 @@ static char *find_init(const struct sandbox_options *options)
 
 static int prepare_scratch(const struct sandbox_options *options, struct error *err)
 {
-	if (fs_mkdir_all(options->state_directory, 0700, err) < 0)
-		return -1;
 	if (mount("rgrid", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64m") < 0)
 		return error_set_errno(err, ERR_INTERNAL, errno,
 				       "cannot mount a tmpfs on " SCRATCH);
@@ -161,22 +168,92 @@ static int check_crun(struct error *err)
 	return error_hint(err, "install the package crun");
 }
 
+/* One sandbox at a time for a state directory. One that was killed lets go within moments. */
+static int lock_directory(const char *directory, struct error *err)
+{
+	CLEANUP(cleanup_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot open %s", directory);
+	uint64_t deadline_ms = clock_boottime_ms() + LOCK_PATIENCE_MS;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (clock_boottime_ms() > deadline_ms) {
+			error_set(err, ERR_CONFLICT, "another worker uses %s", directory);
+			return error_hint(err, "give each worker a state directory of its own");
+		}
+		struct timespec pause = {.tv_nsec = 20000000};
+		(void)nanosleep(&pause, NULL);
+	}
+	return TAKE_FD(fd);
+}
+
+/* "rgrid-" and what tells the state directory from others on this machine. */
+static char *name_of(const char *state_directory)
+{
+	CLEANUP(cleanup_free) char *path = realpath(state_directory, NULL);
+	const char *text = path != NULL ? path : state_directory;
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_HEX_BYTES];
+	sha256_of(text, strlen(text), digest);
+	sha256_to_hex(digest, hex);
+	return xasprintf("rgrid-%.12s", hex);
+}
+
+/* Runs a program that looks whether the filter of system calls is in force. */
+static int try_out(struct sandbox *sandbox, struct error *err)
+{
+	CLEANUP(cleanup_fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const char *const argv[] = {"grep", "-q", "^Seccomp:[[:space:]]*2$", "/proc/self/status",
+				    NULL};
+	const char *const envp[] = {NULL};
+	struct sandbox_run run = {.argv = argv,
+				  .envp = envp,
+				  .limits = {.cpu_millis = DEFAULT_CPU_MILLIS,
+					     .memory_bytes = LIMIT_MEMORY_BYTES_MIN,
+					     .pids = DEFAULT_PIDS,
+					     .disk_bytes = sandbox->disk_bytes_max},
+				  .network = NETWORK_NONE,
+				  .stdin_fd = null_fd,
+				  .stdout_fd = null_fd,
+				  .stderr_fd = null_fd};
+	pid_t pid;
+	int status;
+	if (sandbox_start(sandbox, 0, &run, &pid, err) < 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0)
+		CHECK(errno == EINTR);
+	struct sandbox_result result;
+	sandbox_finish(sandbox, 0, status, &result);
+	if (result.exit_code == 0)
+		return 0;
+	if (result.start_failed)
+		return error_set(err, ERR_UNAVAILABLE, "a sandbox does not start here: %s",
+				 result.message);
+	error_set(err, ERR_UNAVAILABLE,
+		  "crun does not apply the filter of system calls (exit code %d)",
+		  result.exit_code);
+	return error_hint(err, "it needs crun 1.6 or later, with seccomp");
+}
+
 int sandbox_open(const struct sandbox_options *options, struct sandbox **ret, struct error *err)
 {
 	CHECK(options->slots > 0 && options->slots <= LIMIT_SLOTS);
-	if (check_crun(err) < 0 || prepare_scratch(options, err) < 0)
+	if (check_crun(err) < 0 || fs_mkdir_all(options->state_directory, 0700, err) < 0)
+		return -1;
+	CLEANUP(cleanup_fd) int lock_fd = lock_directory(options->state_directory, err);
+	if (lock_fd < 0 || prepare_scratch(options, err) < 0)
 		return -1;
 	struct sandbox *sandbox = xcalloc(1, sizeof(*sandbox));
+	sandbox->lock_fd = TAKE_FD(lock_fd);
+	sandbox->name = name_of(options->state_directory);
+	sandbox->disk_bytes_max = options->disk_bytes_max;
 	buf_init(&sandbox->seccomp, 256 * KIB);
-	sandbox->state_directory = xstrdup(options->state_directory);
-	sandbox->name = xasprintf("rgrid-%s", options->name);
 	sandbox->machine_memory_bytes =
 		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	read_id_map(sandbox);
 	sandbox->groups = cgroups_open(sandbox->name);
 	sandbox->networks = networks_open(sandbox->name, SCRATCH, options->slots, sandbox->is_root);
 	if (syscall_filter_compile(&sandbox->seccomp, err) < 0 ||
-	    open_slots(sandbox, options, err) < 0) {
+	    open_slots(sandbox, options, err) < 0 || try_out(sandbox, err) < 0) {
 		sandbox_free(sandbox);
 		return -1;
 	}
@@ -193,6 +270,8 @@ void sandbox_free(struct sandbox *sandbox)
 		struct slot *slot = &sandbox->slots[i];
 		cgroup_free(slot->group);
 		volume_close(&slot->volume);
+		free(slot->image);
+		free(slot->plain);
 		free(slot->bundle);
 		free(slot->error_path);
 	}
@@ -201,7 +280,7 @@ void sandbox_free(struct sandbox *sandbox)
 	cgroups_free(sandbox->groups);
 	buf_release(&sandbox->seccomp);
 	(void)umount2(SCRATCH, MNT_DETACH);
-	free(sandbox->state_directory);
+	cleanup_fd(&sandbox->lock_fd);
 	free(sandbox->name);
 	free(sandbox);
 }
@@ -222,12 +301,29 @@ static struct slot *slot_at(struct sandbox *sandbox, size_t index)
 	return &sandbox->slots[index];
 }
 
-int sandbox_prepare(struct sandbox *sandbox, size_t slot_index, int *ret_work_fd, uid_t *ret_uid,
-		    gid_t *ret_gid, struct error *err)
+int sandbox_prepare(struct sandbox *sandbox, size_t slot_index, uint64_t disk_bytes,
+		    int *ret_work_fd, uid_t *ret_uid, gid_t *ret_gid, struct error *err)
 {
 	struct slot *slot = slot_at(sandbox, slot_index);
 	CHECK(slot->pid == 0);
 	uid_t uid = slot_uid(sandbox, slot_index);
+	char asked[32];
+	char most[32];
+	if (disk_bytes > sandbox->disk_bytes_max) {
+		error_set(err, ERR_UNPROCESSABLE,
+			  "the job asks for a work directory of %s, the worker gives at most %s",
+			  format_bytes(disk_bytes, asked, sizeof(asked)),
+			  format_bytes(sandbox->disk_bytes_max, most, sizeof(most)));
+		return error_hint(err, "lower limits.disk_bytes");
+	}
+	if (slot->volume.has_quota && slot->volume.bytes != disk_bytes) {
+		volume_close(&slot->volume);
+		if (open_volume(slot, slot_index, disk_bytes, err) < 0)
+			return error_wrap(err, "the work directory");
+		if (!slot->volume.has_quota)
+			return error_set(err, ERR_INTERNAL, "no work directory of %s can be made",
+					 format_bytes(disk_bytes, asked, sizeof(asked)));
+	}
 	if (volume_empty(&slot->volume, uid, uid, err) < 0)
 		return -1;
 	*ret_work_fd = slot->volume.fd;

@@ -18,22 +18,24 @@
 #include "base/error.h"
 #include "core/job_spec.h"
 
-/* Called first thing in the worker's main, while single-threaded. Forks: the caller continues inside
- * new mount and pid (rootless: also user) namespaces, in which cgroup v2 of a hybrid layout is
- * covered. The outer process forwards SIGTERM/SIGINT/SIGHUP and exits as the inner does; when either
- * is killed, the kernel kills all inside. Returns in the inner process only. */
+/* Called first thing in the worker's main, while single-threaded. Forks: the caller continues
+ * inside new mount and pid (rootless: also user) namespaces, in which cgroup v2 of a hybrid layout
+ * is covered. The outer process forwards SIGTERM/SIGINT/SIGHUP and exits as the inner does; when
+ * either is killed, the kernel kills all inside. Returns in the inner process only. */
 MUST_CHECK int sandbox_enclose(struct error *err);
 
 struct sandbox;
 
 struct sandbox_options {
-	const char *state_directory; /* ours alone; created if absent; leftovers are reaped at open */
-	const char *name;            /* of the worker: names the cgroup */
+	const char *state_directory; /* ours alone (locked); created if absent; what an earlier
+				      * sandbox of it left behind is reaped at open */
 	size_t slots;
-	uint64_t disk_bytes_max;     /* size of each slot's work file system */
-	const char *init_program;    /* rgrid-sandbox-init; NULL: beside this executable */
+	uint64_t disk_bytes_max;  /* most that one job's work directory may be given */
+	const char *init_program; /* rgrid-sandbox-init; NULL: beside this executable */
 };
 
+/* Also runs one program in a sandbox, to be sure that it works and that crun applies the system
+ * call filter: an older one would run scripts without. */
 MUST_CHECK int sandbox_open(const struct sandbox_options *options, struct sandbox **ret,
 			    struct error *err);
 /* All slots must be finished. Removes cgroups, mounts and files of ours. */
@@ -44,34 +46,37 @@ void sandbox_free(struct sandbox *sandbox);
 const char *const *sandbox_unenforced(const struct sandbox *sandbox);
 bool sandbox_has_network(const struct sandbox *sandbox); /* NETWORK_PUBLIC can be given */
 
-/* Empties the slot's work directory for the next job and returns a descriptor of it (owned by the
- * sandbox, valid until sandbox_finish). The owner to give staged files is *ret_uid, *ret_gid. */
-MUST_CHECK int sandbox_prepare(struct sandbox *sandbox, size_t slot, int *ret_work_fd,
-			       uid_t *ret_uid, gid_t *ret_gid, struct error *err);
+/* Makes the slot's work directory empty and of `disk_bytes` for the next job, and returns a
+ * descriptor of it (owned by the sandbox, valid until the slot's next sandbox_prepare). The owner
+ * to give staged files is *ret_uid, *ret_gid. ERR_UNPROCESSABLE when disk_bytes is more than the
+ * worker's disk_bytes_max. */
+MUST_CHECK int sandbox_prepare(struct sandbox *sandbox, size_t slot, uint64_t disk_bytes,
+			       int *ret_work_fd, uid_t *ret_uid, gid_t *ret_gid, struct error *err);
 
 struct sandbox_run {
 	const char *const *argv; /* inside the sandbox */
 	const char *const *envp; /* complete but for PATH, HOME, LANG, TMPDIR, which are added */
 	struct job_limits limits;
 	enum job_network network;
-	int stdin_fd;  /* all three stay the caller's */
+	int stdin_fd; /* all three stay the caller's */
 	int stdout_fd;
 	int stderr_fd;
 };
 
-/* Starts it; *ret_pid is the process to wait for (crun). ERR_UNPROCESSABLE when this machine cannot run
- * such a job at all (network without one, more memory than the machine has): outcome `rejected`. */
+/* Starts it; *ret_pid is the process to wait for (crun). ERR_UNPROCESSABLE when this machine cannot
+ * run such a job at all (network without one, more memory than the machine has): outcome
+ * `rejected`. */
 MUST_CHECK int sandbox_start(struct sandbox *sandbox, size_t slot, const struct sandbox_run *run,
 			     pid_t *ret_pid, struct error *err);
 /* Kills everything in the slot, at once. Idempotent; the pid must still be waited for. */
 void sandbox_kill(struct sandbox *sandbox, size_t slot);
 
 struct sandbox_result {
-	int exit_code;              /* 128+n for signal n */
-	bool out_of_memory;         /* the kernel killed for the memory limit */
-	bool out_of_pids;           /* a fork was refused for the pids limit */
-	bool out_of_disk;           /* the work file system is full */
-	bool start_failed;          /* the sandbox, not the script, failed; message says why */
+	int exit_code;	    /* 128+n for signal n */
+	bool out_of_memory; /* the kernel killed for the memory limit */
+	bool out_of_pids;   /* a fork was refused for the pids limit */
+	bool out_of_disk;   /* the work file system is full */
+	bool start_failed;  /* the sandbox, not the script, failed; message says why */
 	char message[256];
 	uint64_t cpu_us;
 	uint64_t memory_peak_bytes; /* 0: unknown */

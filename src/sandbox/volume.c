@@ -117,8 +117,10 @@ int volume_open(const char *mount_point, const char *image, const char *plain, u
 		(void)umount2(mount_point, MNT_DETACH);
 		return -1;
 	}
-	*ret = (struct volume){
-		.mount_point = xstrdup(mount_point), .has_quota = has_quota, .fd = fd};
+	*ret = (struct volume){.mount_point = xstrdup(mount_point),
+			       .has_quota = has_quota,
+			       .bytes = bytes,
+			       .fd = fd};
 	return 0;
 }
 

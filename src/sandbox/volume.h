@@ -14,6 +14,7 @@
 struct volume {
 	char *mount_point; /* under a path that every user may traverse */
 	bool has_quota;
+	uint64_t bytes; /* of the file system */
 	int fd;
 };
 

@@ -317,8 +317,8 @@ static int begin(struct run *run, struct error *err)
 		return error_set(err, ERR_UNPROCESSABLE,
 				 "%s is not installed on worker %s; install the package %s there",
 				 runtime->name, run->services->worker_name, runtime->package);
-	if (sandbox_prepare(run->services->sandbox, run->slot, &run->work_fd, &run->owner.uid,
-			    &run->owner.gid, err) < 0)
+	if (sandbox_prepare(run->services->sandbox, run->slot, run->spec.limits.disk_bytes,
+			    &run->work_fd, &run->owner.uid, &run->owner.gid, err) < 0)
 		return -1;
 	options.work_fd = run->work_fd;
 	options.owner = run->owner;

@@ -494,7 +494,6 @@ static int worker_open(struct worker *worker, struct error *err)
 	const struct worker_options *options = worker->options;
 	const struct sandbox_options sandbox = {
 		.state_directory = options->state_directory,
-		.name = options->name,
 		.slots = options->slots,
 		.disk_bytes_max = options->disk_bytes,
 	};

@@ -1,6 +1,7 @@
 /* Runs one command in a sandbox and says how it ended, for the shell tests beside this.
  *
- *   sandbox_probe [--memory N] [--pids N] [--cpus MILLIS] [--disk N] [--timeout MS] [--network]
+ *   sandbox_probe [--memory N] [--pids N] [--cpus MILLIS] [--disk N] [--volume N] [--timeout MS]
+ * [--network]
  *                 [--runs N] STATE_DIR COMMAND [ARGS…]
  *
  * The command's streams are the caller's. The result is one JSON object on the descriptor that
@@ -25,6 +26,7 @@ struct probe {
 	uint64_t pids;
 	uint64_t cpu_millis;
 	uint64_t disk_bytes;
+	uint64_t volume_bytes;
 	uint64_t timeout_ms;
 	uint64_t runs;
 	bool network;
@@ -55,7 +57,7 @@ static int run_once(struct sandbox *sandbox, const struct probe *probe, const ch
 	int work_fd;
 	uid_t uid;
 	gid_t gid;
-	if (sandbox_prepare(sandbox, 0, &work_fd, &uid, &gid, err) < 0)
+	if (sandbox_prepare(sandbox, 0, probe->disk_bytes, &work_fd, &uid, &gid, err) < 0)
 		return -1;
 	struct sandbox_run run = {
 		.argv = argv,
@@ -103,6 +105,7 @@ static int probe_main(int argc, const char **argv, int *ret_exit, struct error *
 		OPT_U64(0, "pids", "N", &probe.pids, 1, LIMIT_PIDS_MAX, "processes"),
 		OPT_MILLIS(0, "cpus", "N", &probe.cpu_millis, "processors"),
 		OPT_BYTES(0, "disk", "BYTES", &probe.disk_bytes, "size of the work directory"),
+		OPT_BYTES(0, "volume", "BYTES", &probe.volume_bytes, "most that may be asked for"),
 		OPT_DURATION(0, "timeout", "TIME", &probe.timeout_ms, "time limit"),
 		OPT_U64(0, "runs", "N", &probe.runs, 1, 100000, "how often to run it"),
 		OPT_FLAG(0, "network", &probe.network, "with a network"),
@@ -123,11 +126,12 @@ static int probe_main(int argc, const char **argv, int *ret_exit, struct error *
 				 "usage: sandbox_probe [options] STATE_DIR COMMAND [ARGS...]");
 	if (sandbox_enclose(err) < 0)
 		return -1;
-	struct sandbox_options sandbox_options = {.state_directory = words[0],
-						  .name = "probe",
-						  .slots = 2,
-						  .disk_bytes_max = probe.disk_bytes,
-						  .init_program = getenv("RGRID_SANDBOX_INIT")};
+	struct sandbox_options sandbox_options = {
+		.state_directory = words[0],
+
+		.slots = 2,
+		.disk_bytes_max = probe.volume_bytes != 0 ? probe.volume_bytes : probe.disk_bytes,
+		.init_program = getenv("RGRID_SANDBOX_INIT")};
 	struct sandbox *sandbox;
 	if (sandbox_open(&sandbox_options, &sandbox, err) < 0)
 		return -1;

@@ -46,6 +46,21 @@ check "as many processes as allowed are allowed" \
 	probe_is '.exit_code == 0 and (.out_of_pids | not)' --pids 20 python3 -c $'import os, time\nfor i in range(18):\n  if os.fork() == 0: time.sleep(0.2); os._exit(0)\nfor i in range(18): os.wait()'
 check "a full work directory: told" \
 	probe_is '.exit_code != 0 and .out_of_disk' --disk 32M dd if=/dev/zero of=x bs=1M count=100
+check "  of the job's own size, smaller than the worker would give" \
+	probe_is '.exit_code != 0 and .out_of_disk' --volume 256M --disk 32M sh -c 'for i in 1 2 3 4 5 6; do dd if=/dev/zero of=$i bs=1M count=10 || exit; done'
+too_large() { "$PROBE" --volume 64M --disk 128M "$STATE" true 2>&1 3>/dev/null | grep -q 'at most 64'; }
+check "  and more than the worker gives is refused" too_large
+second_one() {
+	"$PROBE" "$STATE" sleep 20 3>/dev/null &
+	local first=$!
+	wait_until 10 pgrep -f -- "crun.*slot-0"
+	"$PROBE" "$STATE" true 2>&1 3>/dev/null | grep -q 'another worker uses'
+	local result=$?
+	kill $first
+	wait $first 2>/dev/null
+	return $result
+}
+check "one state directory serves one worker" second_one
 check "  also when many files fill it" \
 	probe_is '.exit_code != 0 and .out_of_disk' --disk 16M python3 -c $'for i in range(10**6): open(str(i), "w").close()'
 check "the time limit ends a script that ignores signals" \
@@ -61,10 +76,12 @@ check "a work directory is empty for the next script" \
 # Killed at once, whichever of its processes dies, with nothing left.
 left_behind() {
 	local found
-	found=$( (ls -d /sys/fs/cgroup/*/rgrid-probe /sys/fs/cgroup/*/*/*/rgrid-probe 2>/dev/null
+	local name
+	name=rgrid-$(realpath -m "$STATE" | tr -d '\n' | sha256sum | cut -c1-12)
+	found=$( (ls -d /sys/fs/cgroup/*/"$name" /sys/fs/cgroup/*/*/*/"$name" 2>/dev/null
 		losetup -l | grep "$TEST_DIR"
 		grep -F "$TEST_DIR" /proc/self/mounts
-		nft list tables 2>/dev/null | grep rgrid-probe))
+		nft list tables 2>/dev/null | grep "$name"))
 	[ -z "$found" ] || { echo "$found"; return 1; }
 }
 check "nothing is left behind" left_behind

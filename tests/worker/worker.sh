@@ -39,8 +39,15 @@ worker_start() { # name options…
 	RGRID_WORKER_DATABASE="${RGRID_TEST_CONNINFO/user=postgres/user=$login}" "$PROGRAM" --name "$name" \
 		--state-dir "$TEST_DIR/$name" --api-url "$API_URL" "$@" >>"$WORKER_LOG" 2>&1 &
 	WORKER_PID=$!
-	wait_until 30 worker_is_active "$name" || { sed 's/^/# /' "$WORKER_LOG"; return 1; }
+	wait_until 30 worker_is_active_or_gone "$name"
+	if ! worker_is_active "$name"; then
+		sed 's/^/# /' "$WORKER_LOG" >&3
+		echo "Bail out! the worker does not start" >&3
+		exit 1
+	fi
 }
+worker_is_active_or_gone() { worker_is_active "$1" || worker_is_gone; }
+exec 3>&1
 
 worker_is_active() {
 	[ "$(store_ask "SELECT state = 2 AND last_seen > now() - interval '5 s' AND (SELECT count(*) = 1
