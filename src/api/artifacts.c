@@ -41,7 +41,7 @@ static int find_artifact(const struct request *request, uint8_t ret[SHA256_BYTES
 	CLEANUP(cleanup_request_db) struct request_db db = request_db_take(request);
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
-	CLEANUP(cleanup_buf) struct buf digest;
+	CLEANUP(cleanup_buf) struct buf digest = {0};
 	int64_t job;
 	int64_t attempt;
 

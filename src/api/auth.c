@@ -111,7 +111,7 @@ static int refuse(struct error *err, const char *why)
 static int accept_row(const PGresult *row, const uint8_t key_sha256[SHA256_BYTES],
 		      struct identity *identity, uint64_t *ret_good_until_ms, struct error *err)
 {
-	CLEANUP(cleanup_buf) struct buf stored;
+	CLEANUP(cleanup_buf) struct buf stored = {0};
 	uint64_t now_ms = clock_boottime_ms();
 	int64_t left_ms = pg_get_i64(row, 0, KEY_LEFT_MS);
 	bool expires = pg_get_text_or_null(row, 0, KEY_LEFT_MS) != NULL;

@@ -29,7 +29,7 @@ static bool matches_etag(const char *header, const char *etag)
 
 static void add_file_name(struct reply *reply, const char *file_name)
 {
-	CLEANUP(cleanup_buf) struct buf value;
+	CLEANUP(cleanup_buf) struct buf value = {0};
 
 	if (file_name == NULL)
 		return;

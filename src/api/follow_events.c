@@ -44,8 +44,8 @@ static void append_chunk(struct follow_progress *progress, const PGresult *rows,
 			 struct buf *out)
 {
 	enum log_stream stream = (enum log_stream)pg_get_i64(rows, row, FOLLOW_STREAM);
-	CLEANUP(cleanup_buf) struct buf data;
-	CLEANUP(cleanup_buf) struct buf text;
+	CLEANUP(cleanup_buf) struct buf data = {0};
+	CLEANUP(cleanup_buf) struct buf text = {0};
 	char at[CLOCK_RFC3339_BYTES];
 	uint64_t skip = progress->position.skip_bytes;
 

@@ -181,7 +181,7 @@ static int read_group(struct followers *followers, const struct group *group, PG
 /* Hands the rows [first, end) to their follower. */
 static bool tell(struct follower *follower, const PGresult *rows, int first, int end)
 {
-	CLEANUP(cleanup_buf) struct buf events;
+	CLEANUP(cleanup_buf) struct buf events = {0};
 	bool is_over = true; /* without rows: the job is no more */
 
 	buf_init(&events, PENDING_BYTES_MAX / 2);

@@ -125,7 +125,7 @@ static int seek_tail(struct pg *pg, unsigned streams, uint64_t lines, struct log
 			return -1;
 		rows = PQntuples(page);
 		for (int row = 0; row < rows; row++) {
-			CLEANUP(cleanup_buf) struct buf data;
+			CLEANUP(cleanup_buf) struct buf data = {0};
 
 			before = pg_get_i64(page, row, 0);
 			buf_init(&data, LIMIT_LOG_CHUNK_BYTES * 16);

@@ -114,7 +114,7 @@ static int refresh(struct request *request, struct error *err)
 {
 	struct server *server = request->server;
 	uint64_t now_ms = clock_boottime_ms();
-	CLEANUP(cleanup_buf) struct buf text;
+	CLEANUP(cleanup_buf) struct buf text = {0};
 
 	if (server->metrics_text != NULL && now_ms - server->metrics_ms < FRESH_MS)
 		return 0;

@@ -19,7 +19,7 @@ int page_read(const struct request *request, enum cursor_kind kind, int64_t star
  * by naming only the query, which is relative to the request's own address. */
 static void add_link(const struct request *request, struct reply *reply, const char *cursor)
 {
-	CLEANUP(cleanup_buf) struct buf link;
+	CLEANUP(cleanup_buf) struct buf link = {0};
 
 	buf_init(&link, 4 * LIMIT_URL_BYTES);
 	buf_append_str(&link, "<?");

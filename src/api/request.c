@@ -54,7 +54,7 @@ static int resolve_last(struct pg *pg, int64_t project_id, enum id_kind kind, in
 
 static int ambiguous(enum id_kind kind, const char *text, const PGresult *found, struct error *err)
 {
-	CLEANUP(cleanup_buf) struct buf names;
+	CLEANUP(cleanup_buf) struct buf names = {0};
 	char id[ID_TEXT_BYTES];
 
 	buf_init(&names, ERROR_HINT_BYTES);
