@@ -64,11 +64,17 @@ worker_wait() {
 	return "$status"
 }
 
-# The process that does the work: the one within the enclosure.
+# The process that does the work: the innermost of the enclosure.
 worker_inner() {
-	local child
-	child=$(pgrep -P "$WORKER_PID" | head -n 1)
-	echo "${child:-$WORKER_PID}"
+	local pid=$WORKER_PID child
+	while child=$(pgrep -x rgrid-worker -P "$pid" | head -n 1) && [ -n "$child" ]; do
+		pid=$child
+	done
+	echo "$pid"
+}
+# Its state directory's mark, by which its cgroups are named.
+worker_cgroups() { # name
+	find /sys/fs/cgroup -type d -name "rgrid-$(printf %s "$TEST_DIR/$1" | sha256sum | cut -c1-12)*" | wc -l
 }
 
 job_submit() { # runtime text [more]
