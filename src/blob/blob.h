@@ -23,8 +23,8 @@ MUST_CHECK int blob_has(struct blob_store *store, const uint8_t digest[SHA256_BY
 MUST_CHECK int blob_open(struct blob_store *store, const uint8_t digest[SHA256_BYTES], int *ret_fd,
 			 uint64_t *ret_bytes, struct error *err);
 
-/* Writing: begin, append…, then commit (checks the digest; ERR_UNPROCESSABLE if the bytes are others) or
- * abort. ERR_NO_SPACE when the disk is full; nothing is left behind. */
+/* Writing: begin, append…, then commit (checks the digest; ERR_UNPROCESSABLE if the bytes are
+ * others) or abort. ERR_NO_SPACE when the disk is full; nothing is left behind. */
 struct blob_writer;
 MUST_CHECK int blob_writer_new(struct blob_store *store, struct blob_writer **ret,
 			       struct error *err);

@@ -11,8 +11,8 @@
 struct fleet_worker {
 	int64_t id;
 	enum worker_state state;
-	bool has_machine;          /* the provider knows its machine (locally: the process lives) */
-	uint64_t silent_ms;        /* since its last heartbeat, or since it was created */
+	bool has_machine;   /* the provider knows its machine (locally: the process lives) */
+	uint64_t silent_ms; /* since its last heartbeat, or since it was created */
 };
 
 struct fleet_world {
@@ -22,15 +22,15 @@ struct fleet_world {
 };
 
 struct fleet_policy {
-	uint64_t workers;          /* how many to keep */
+	uint64_t workers;	   /* how many to keep */
 	uint64_t start_timeout_ms; /* from creation to the first heartbeat */
 };
 
 enum fleet_action_kind {
 	FLEET_CREATE_WORKER = 1,
 	FLEET_DRAIN_WORKER,
-	FLEET_DELETE_WORKER,  /* its machine goes away, its leases are rescued */
-	FLEET_RETIRE_WORKER,  /* its row is closed: the machine is already gone */
+	FLEET_DELETE_WORKER, /* its machine goes away, its leases are rescued */
+	FLEET_RETIRE_WORKER, /* its row is closed: the machine is already gone */
 };
 
 struct fleet_action {

@@ -8,11 +8,12 @@
 #include "base/error.h"
 
 struct runtime {
-	const char *name;        /* "python" */
-	const char *const *argv; /* interpreter and flags, NULL-terminated; empty: execute the file */
-	const char *const *extensions; /* ".py", NULL-terminated */
+	const char *name; /* "python" */
+	const char *const
+		*argv; /* interpreter and flags, NULL-terminated; empty: execute the file */
+	const char *const *extensions;	 /* ".py", NULL-terminated */
 	const char *const *interpreters; /* names that a shebang may end with: "python3" */
-	const char *package; /* what to install where it is missing: "python3" */
+	const char *package;		 /* what to install where it is missing: "python3" */
 };
 
 const struct runtime *runtime_find(const char *name); /* NULL if unknown */

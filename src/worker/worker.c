@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/encode.h"
@@ -24,7 +25,8 @@
 #include "worker/timer.h"
 #include "worker/transfer.h"
 
-#define SECRET_CHARS 32
+#define SECRET_CHARS	     32
+#define DESCRIPTORS_PER_SLOT 24
 
 struct worker {
 	const struct worker_options *options;
@@ -43,6 +45,7 @@ struct worker {
 	struct membership *membership;
 
 	bool link_was_up;
+	bool signalled; /* once: the next signal means to stop at once */
 	bool draining;
 	bool stopping; /* jobs were killed: nothing is left but to leave */
 	bool leaving;
@@ -108,7 +111,7 @@ static void on_stepped(void *context, const enum worker_verdict *verdicts, size_
 	for (size_t i = 0; i < worker->step_run_count; i++) {
 		struct run *run = worker->step_runs[i];
 
-		if (!err && verdicts[i] != VERDICT_LOST)
+		if (!err && run_time_us(run) > 0)
 			pace_job_ended(&worker->pace, run_time_us(run));
 		run_reported(run, !err);
 	}
@@ -116,7 +119,7 @@ static void on_stepped(void *context, const enum worker_verdict *verdicts, size_
 	if (err) {
 		worker->poll_due = true;
 		on_link_error(worker, err);
-	} else {
+	} else if (membership_is_held(worker->membership)) {
 		take_claims(worker, claims, claim_count);
 	}
 	if (worker->draining)
@@ -401,10 +404,11 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	struct worker *worker = context;
 
 	(void)source;
-	if (worker->draining && !worker->stopping)
+	if (worker->signalled)
 		worker_stop(worker);
 	else
 		worker_drain(worker, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+	worker->signalled = true;
 	return 0;
 }
 
@@ -412,6 +416,19 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 static void on_change(void *context)
 {
 	wake(context);
+}
+
+/* What runs in one slot needs a few descriptors; the usual limit is for fewer slots than allowed.
+ */
+static void raise_descriptor_limit(size_t slots)
+{
+	const rlim_t needed = 256 + (rlim_t)slots * DESCRIPTORS_PER_SLOT;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return;
+	limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int watch_signals(struct worker *worker, struct error *err)
@@ -507,6 +524,7 @@ static int worker_open(struct worker *worker, struct error *err)
 		.on_kill = on_kill,
 	};
 
+	raise_descriptor_limit(options->slots);
 	if (watch_signals(worker, err) < 0 || sandbox_open(&sandbox, &worker->sandbox, err) < 0 ||
 	    transfers_new(worker->event, options->api_url, &worker->transfers, err) < 0 ||
 	    open_directories(worker, err) < 0 || worker_link_new(&link, &worker->link, err) < 0)

@@ -73,7 +73,7 @@ api_stop() {
 
 tap_at_exit() {
 	# What a sanitizer said, or the last words of a process that died.
-	grep -A 30 -E 'AddressSanitizer|LeakSanitizer|runtime error|check failed' "$TEST_DIR/api.log" | head -n 60 | sed 's/^/# /'
+	grep -A 30 -E 'AddressSanitizer|LeakSanitizer|runtime error|check failed|ThreadSanitizer' "$TEST_DIR/api.log" | head -n 60 | sed 's/^/# /'
 	[ -z "$API_PID" ] || { kill -KILL "$API_PID" && wait "$API_PID"; } 2>/dev/null
 }
 

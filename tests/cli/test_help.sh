@@ -25,7 +25,7 @@ check "help VERB explains one" says '--max-fails N' 0 help run
 check "VERB -h" says '--max-fails N' 0 run -h
 check "help of two words" says 'Usage: rgrid batch list' 0 help batch list
 check "help of a topic" says '124 the time limit' 0 help exit-codes
-check "help of a verb of rgridd" says 'served by rgridd' 0 help doctor
+check "help of a verb of rgridd" says 'served by rgridd' 0 help config
 check "a mistyped verb" says 'did you mean "rgrid status"' 2 statsu
 check "a mistyped verb in help" says 'did you mean "rgrid help status"' 2 help statsu
 check "a mistyped option" says 'did you mean' 2 list --stat failed
@@ -37,7 +37,7 @@ check "too many arguments" says 'one too many' 2 logs a b
 check "options of batches need a batch" says 'add --batch' 2 run --parallel 2 x.py
 check "a value out of range" says 'parallel' 2 run --parallel 0 --batch '*' x.py
 check "no server is known" says 'rgrid init' 4 status
-check "a verb of rgridd without rgridd" sh -c 'cp "$1" ./rgrid && ./rgrid doctor; [ $? -eq 5 ]' sh "$RGRID"
+check "a verb of rgridd without rgridd" sh -c 'cp "$1" ./rgrid && ./rgrid config; [ $? -eq 5 ]' sh "$RGRID"
 handed() {
 	mkdir -p beside
 	cp "$RGRID" beside/rgrid

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Inputs and outputs of jobs: fetched once, copied, collected, uploaded; and what happens while the blob
 # service is away, full, or forgetful.
+# shellcheck disable=SC2016 # scripts of jobs are not ours to expand
 cd "$(dirname "$0")/../.." || exit 1
 [ -n "${RGRID_TEST_CONNINFO:-}" ] || exec tests/with-postgres "$0" "$@"
 # shellcheck source=tests/tap.sh
@@ -78,6 +79,10 @@ job=$(job_submit bash 'head -c 30000000 /dev/urandom >random; for i in 1 2 3; do
 check 'a large output' job_ended "$job" '1 1' 60
 check_output 'is uploaded whole' 30000000 stat -c %s "$BLOBS/$(store_ask "SELECT encode(sha256, 'hex') FROM rg.artifact WHERE job_id = $job AND path = 'random'")"
 check_output 'equal outputs travel once' 1 requests "PUT .*$(echo same | sha256sum | cut -c1-64) 201"
+
+job=$(job_submit bash 'mkdir d; for i in {1..3000}; do : >d/$i; done')
+check 'thousands of outputs' job_ended "$job" '1 1' 60
+check_output 'are all recorded' 3000 store_ask "SELECT count(*) FROM rg.artifact WHERE job_id = $job"
 
 missing=$(printf 'nobody has this' | sha256sum | cut -c1-64)
 job=$(job_submit bash 'cat in' "{files: [{path: \"in\", blob: \"$missing\"}]}")

@@ -10,7 +10,8 @@ cd "$(dirname "$0")/../.." || exit 1
 tap_begin
 worker_begin
 
-SOCKET_DIR=$(sed 's/.*host=\([^ ]*\).*/\1/' <<<"$RGRID_TEST_CONNINFO")
+SOCKET_DIR=${RGRID_TEST_CONNINFO#*host=}
+SOCKET_DIR=${SOCKET_DIR%% *}
 SERVER_PID=$(head -n 1 "$SOCKET_DIR/data/postmaster.pid")
 mapfile -d '' -t SERVER_COMMAND <"/proc/$SERVER_PID/cmdline"
 SERVER_PROGRAM=$(readlink "/proc/$SERVER_PID/exe")

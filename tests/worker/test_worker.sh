@@ -1,6 +1,7 @@
 #!/bin/bash
 # The worker against a real database and the real sandbox: what becomes of scripts, limits, cancellation,
 # floods of output, drains and sudden deaths. Inline scripts only, so no API is needed.
+# shellcheck disable=SC2016 # scripts of jobs are not ours to expand
 cd "$(dirname "$0")/../.." || exit 1
 [ -n "${RGRID_TEST_CONNINFO:-}" ] || exec tests/with-postgres "$0" "$@"
 # shellcheck source=tests/tap.sh

@@ -58,7 +58,7 @@ worker_kill() { kill "-$1" "$WORKER_PID"; }
 
 worker_wait() {
 	local status=0
-	wait_until "${1:-20}" worker_is_gone || { worker_kill KILL; return 99; }
+	wait_until 20 worker_is_gone || { worker_kill KILL; return 99; }
 	wait "$WORKER_PID" || status=$?
 	WORKER_PID=
 	return "$status"
@@ -103,6 +103,7 @@ job_log() {
 job_log_has() { job_log "$1" "$2" | grep -qF -- "$3"; }
 
 tap_at_exit() {
+	# shellcheck disable=SC2154 # of tests/tap.sh
 	[ "$tap_failed" -eq 0 ] || tail -n 40 "$WORKER_LOG" | cut -c1-400 | sed 's/^/# /'
 	[ -z "$WORKER_PID" ] || { worker_kill KILL; wait "$WORKER_PID" 2>/dev/null; }
 	if declare -F more_at_exit >/dev/null; then more_at_exit; fi
