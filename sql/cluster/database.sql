@@ -1,6 +1,7 @@
--- Takes from PUBLIC what a worker's login must not have in this database. Run last, as whoever migrates.
--- The second half changes objects of pg_catalog: only a superuser can; without one it is left undone,
--- which costs defence in depth (a stolen worker login could take advisory locks, or run DO blocks).
+-- Takes from PUBLIC what a worker's login must not have in this database. Run last, as whoever
+-- migrates. The second half changes objects of pg_catalog: only a superuser can; without one it is
+-- left undone, which costs defence in depth (a stolen worker login could take advisory locks, or
+-- run DO blocks).
 
 DO $database$
 DECLARE

@@ -1,11 +1,11 @@
 -- The one place where attempts end: completions, losses, cancellations of queued jobs.
 
--- What becomes of each job, by position: the outcome as it is to be recorded, and the delay until the
--- next attempt (NULL: none, this one is final). There is a next one after
---   a loss with the worker, or RGrid's own error: up to 3 times    (LOST_BUDGET_DEFAULT, core/limits.h)
+-- What becomes of each job, by position: the outcome as it is to be recorded, and the delay until
+-- the next attempt (NULL: none, this one is final). There is a next one after
+--   a loss with the worker, or RGrid's own error: up to 3 times (LOST_BUDGET_DEFAULT)
 --   a failure of the script: up to job.max_retries times
--- both counted since the user's last retry, that is, since the last final attempt. If somebody has asked
--- to cancel the job, then instead of being repeated it ends as cancelled.
+-- both counted since the user's last retry, that is, since the last final attempt. If somebody has
+-- asked to cancel the job, then instead of being repeated it ends as cancelled.
 CREATE FUNCTION rg.ended_decide(p_ended rg.ended[])
 RETURNS TABLE ("position" bigint, outcome smallint, delay interval)
 LANGUAGE plpgsql
@@ -42,9 +42,9 @@ BEGIN
 END
 $$;
 
--- Records the ends, lets go on what is not final, and passes freed places of gates on. The caller has
--- deleted the rows (lease, ready, …) in an earlier statement of this transaction: so each attempt ends
--- once, and a request to cancel it is visible here or comes too late.
+-- Records the ends, lets go on what is not final, and passes freed places of gates on. The caller
+-- has deleted the rows (lease, ready, …) in an earlier statement of this transaction: so each
+-- attempt ends once, and a request to cancel it is visible here or comes too late.
 CREATE FUNCTION rg.attempts_end(p_ended rg.ended[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -105,8 +105,8 @@ BEGIN
 END
 $$;
 
--- Ends all leases of a worker as lost: it has died, left or started anew. The caller holds the worker
--- exclusively. Returns their number.
+-- Ends all leases of a worker as lost: it has died, left or started anew. The caller holds the
+-- worker exclusively. Returns their number.
 CREATE FUNCTION rg.leases_lose(p_worker bigint, p_reason text) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
@@ -132,9 +132,9 @@ BEGIN
 END
 $$;
 
--- Gives leases of a worker back: the same attempts are ready again, with the same numbers, or end as
--- cancelled where that was asked for. What they may have written is forgotten. The caller holds the
--- worker shared, and names leases of it only.
+-- Gives leases of a worker back: the same attempts are ready again, with the same numbers, or end
+-- as cancelled where that was asked for. What they may have written is forgotten. The caller holds
+-- the worker shared, and names leases of it only.
 CREATE FUNCTION rg.leases_give_back(p_job bigint[], p_token bigint[]) RETURNS void
 LANGUAGE plpgsql
 AS $$

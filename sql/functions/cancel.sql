@@ -72,8 +72,9 @@ BEGIN
 END
 $$;
 
--- Cancels what is left of a batch, which takes no more jobs then. cancelled: were queued; stopping: run.
--- Only to be called by those who have checked whose batch it is, and hold -p_batch exclusively.
+-- Cancels what is left of a batch, which takes no more jobs then. cancelled: were queued; stopping:
+-- run. Only to be called by those who have checked whose batch it is, and hold -p_batch
+-- exclusively.
 CREATE FUNCTION rg.batch_cancel_rest(p_batch bigint, p_message text,
 	OUT cancelled bigint, OUT stopping bigint)
 LANGUAGE plpgsql

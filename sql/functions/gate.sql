@@ -1,17 +1,17 @@
--- Gates: a batch with a parallel limit N lets at most N of its jobs stand in ready and lease; the others
--- wait in parked (or delayed). Who frees a place promotes the next.
+-- Gates: a batch with a parallel limit N lets at most N of its jobs stand in ready and lease; the
+-- others wait in parked (or delayed). Who frees a place promotes the next.
 --
 -- Advisory locks, all of the transaction, keyed by the id of the noun:
 --   worker id   shared: acts upon its own leases;  exclusive: join, rescue, end of a worker
 --   -batch id   exclusive: adds jobs to the batch, cancels or retries it as a whole
---   batch id    the gate. shared: frees places and promotes;  exclusive: counts free places and fills
---               them. A completer holds it from before it looks at parked until it commits, so that
+--   batch id    the gate. shared: frees places and promotes;  exclusive: counts free places and
+--               fills them. A completer holds it from before it looks at parked until it commits, so that
 --               whoever counts sees either the place taken or its promotion done.
--- Order: worker, -batch, rows of leases, gates by rising id. Nobody who holds a gate exclusively waits
--- for the row of a lease.
+-- Order: worker, -batch, rows of leases, gates by rising id. Nobody who holds a gate exclusively
+-- waits for the row of a lease.
 
--- Passes freed places on: for each gate, as many parked jobs become ready. One array element per freed
--- place; NULLs are skipped.
+-- Passes freed places on: for each gate, as many parked jobs become ready. One array element per
+-- freed place; NULLs are skipped.
 CREATE FUNCTION rg.gates_promote(p_gate bigint[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -35,7 +35,8 @@ BEGIN
 END
 $$;
 
--- Free places of a gate; negative after the limit was lowered. The caller holds the gate exclusively.
+-- Free places of a gate; negative after the limit was lowered. The caller holds the gate
+-- exclusively.
 CREATE FUNCTION rg.gate_free(p_gate bigint) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
@@ -47,8 +48,8 @@ BEGIN
 END
 $$;
 
--- Jobs enter their gate: as many as it has room for become ready, the rest is parked. Takes the gate
--- exclusively.
+-- Jobs enter their gate: as many as it has room for become ready, the rest is parked. Takes the
+-- gate exclusively.
 CREATE FUNCTION rg.gate_enter(p_gate bigint, p_job bigint[], p_attempt integer[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -68,7 +69,8 @@ BEGIN
 END
 $$;
 
--- Fills the free places of a gate from parked; the number of jobs promoted. Takes the gate exclusively.
+-- Fills the free places of a gate from parked; the number of jobs promoted. Takes the gate
+-- exclusively.
 CREATE FUNCTION rg.gate_top_up(p_gate bigint) RETURNS bigint
 LANGUAGE plpgsql
 AS $$

@@ -1,6 +1,6 @@
--- Who may do what. The functions granted here run as rgrid_owner, so that what they call and touch needs
--- no grant, and set the search path, and the planner where a plan must not depend on statistics. All
--- other functions are called by these only and run within their settings.
+-- Who may do what. The functions granted here run as rgrid_owner, so that what they call and touch
+-- needs no grant, and set the search path, and the planner where a plan must not depend on
+-- statistics. All other functions are called by these only and run within their settings.
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA rg, rg_worker FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA rg, rg_meta FROM PUBLIC, rgrid_api, rgrid_orchestrator;
@@ -36,4 +36,5 @@ GRANT EXECUTE ON FUNCTION
 	rg.worker_drain(bigint)
 TO rgrid_orchestrator;
 GRANT UPDATE ON rg.worker TO rgrid_orchestrator;
-GRANT DELETE ON rg.event, rg.log_chunk, rg.artifact, rg.attempt, rg.job, rg.batch TO rgrid_orchestrator;
+GRANT DELETE ON rg.event, rg.log_chunk, rg.artifact, rg.attempt, rg.job, rg.batch
+TO rgrid_orchestrator;

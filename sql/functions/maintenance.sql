@@ -32,8 +32,8 @@ BEGIN
 END
 $$;
 
--- Locks the workers that hold leases and are silent for longer than the lease's TTL (30 s, LEASE_TTL_MS
--- of core/limits.h), or have ended, and makes their incarnation void. Returns them.
+-- Locks the workers that hold leases and are silent for longer than the lease's TTL (30 s,
+-- LEASE_TTL_MS of core/limits.h), or have ended, and makes their incarnation void. Returns them.
 --
 -- Silence is not trusted for one TTL after the server's start, and when at least three workers hold
 -- leases and more than half of them are silent, only after two: then it is rather us.
@@ -79,7 +79,8 @@ BEGIN
 END
 $$;
 
--- Gates that tick has something to do with: jobs come back to them, lose their lease, or could enter.
+-- Gates that tick has something to do with: jobs come back to them, lose their lease, or could
+-- enter.
 CREATE FUNCTION rg.gates_due(p_lost_worker bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql
 AS $$
@@ -104,8 +105,8 @@ BEGIN
 END
 $$;
 
--- Moves what is due from delayed to ready, or to parked if it has a gate; only gates that the caller
--- holds exclusively.
+-- Moves what is due from delayed to ready, or to parked if it has a gate; only gates that the
+-- caller holds exclusively.
 CREATE FUNCTION rg.delayed_move(p_gate bigint[]) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
@@ -130,8 +131,8 @@ BEGIN
 END
 $$;
 
--- moved: jobs whose delay is over; rescued: leases taken from workers given up; topped_up: jobs that
--- entered a gate. All zero when another session is at it.
+-- moved: jobs whose delay is over; rescued: leases taken from workers given up; topped_up: jobs
+-- that entered a gate. All zero when another session is at it.
 CREATE FUNCTION rg.tick(OUT moved bigint, OUT rescued bigint, OUT topped_up bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

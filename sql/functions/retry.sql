@@ -66,9 +66,11 @@ BEGIN
 END
 $$;
 
--- Retries the failed jobs of a batch, and the cancelled ones too if the batch was cancelled as a whole;
--- or, unless p_only_failed, all that have ended. The batch takes jobs again. Returns their number.
-CREATE FUNCTION rg.retry_batch(p_project bigint, p_batch bigint, p_only_failed boolean) RETURNS bigint
+-- Retries the failed jobs of a batch, and the cancelled ones too if the batch was cancelled as a
+-- whole; or, unless p_only_failed, all that have ended. The batch takes jobs again. Returns their
+-- number.
+CREATE FUNCTION rg.retry_batch(p_project bigint, p_batch bigint, p_only_failed boolean)
+RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$

@@ -50,9 +50,9 @@ BEGIN
 END
 $$;
 
--- Single submissions of several requests, perhaps of several projects, in one transaction. An element's
--- key may be NULL. status: 1 created; 2 replayed, with the job of the first time; 3 the key was used
--- for another request (no job).
+-- Single submissions of several requests, perhaps of several projects, in one transaction. An
+-- element's key may be NULL. status: 1 created; 2 replayed, with the job of the first time; 3 the
+-- key was used for another request (no job).
 CREATE FUNCTION rg.submit_many(p_project bigint[], p_key text[], p_request_sha256 bytea[],
 	p_spec text[], p_name text[], p_labels text[], p_retries smallint[])
 RETURNS TABLE ("position" integer, job_id bigint, status smallint)
@@ -70,8 +70,8 @@ BEGIN
 		cardinality(p_retries));
 	v_ids := ARRAY(SELECT rg.new_id() FROM generate_series(1, v_count));
 
-	-- Ordered by key, so that two calls with keys in common wait for each other instead of deadlocking.
-	-- Of equal keys in one call the first wins.
+	-- Ordered by key, so that two calls with keys in common wait for each other instead of
+	-- deadlocking. Of equal keys in one call the first wins.
 	WITH won AS (
 		INSERT INTO rg.submit_key (project_id, key, request_sha256, response)
 		SELECT DISTINCT ON (i.project_id, i.key) i.project_id, i.key, i.request_sha256,
@@ -108,8 +108,8 @@ END
 $$;
 
 -- For submissions of several statements. 1: the key is ours, go on in this transaction and end with
--- submit_key_finish; 2: it was answered before, with this response; 3: it was used for another request.
--- Waits for a transaction that is using the same key at this moment.
+-- submit_key_finish; 2: it was answered before, with this response; 3: it was used for another
+-- request. Waits for a transaction that is using the same key at this moment.
 CREATE FUNCTION rg.submit_key_begin(p_project bigint, p_key text, p_request_sha256 bytea,
 	OUT status smallint, OUT response json)
 LANGUAGE plpgsql SECURITY DEFINER

@@ -1,8 +1,8 @@
--- Workers as the orchestrator sees them: each has a row, and a login of its own that can do nothing but
--- call the functions of rg_worker.
+-- Workers as the orchestrator sees them: each has a row, and a login of its own that can do nothing
+-- but call the functions of rg_worker.
 
--- p_password: the login's first password, or a SCRAM verifier of it. Fails with 23505 when the name is
--- taken.
+-- p_password: the login's first password, or a SCRAM verifier of it. Fails with 23505 when the name
+-- is taken.
 CREATE FUNCTION rg.worker_create(p_name text, p_password text, OUT id bigint, OUT login text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -49,8 +49,9 @@ BEGIN
 END
 $$;
 
--- The end of a worker: p_state is 4 terminated, 5 dead, or 6 failed, which becomes dead if it has come up
--- after all. Its leases are lost, its login is dropped. May be repeated; the first end stays. Returns the number of leases lost.
+-- The end of a worker: p_state is 4 terminated, 5 dead, or 6 failed, which becomes dead if it has
+-- come up after all. Its leases are lost, its login is dropped. May be repeated; the first end
+-- stays. Returns the number of leases lost.
 CREATE FUNCTION rg.worker_dead(p_worker bigint, p_reason text, p_state smallint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -85,8 +86,8 @@ BEGIN
 END
 $$;
 
--- The worker is to finish what it has, and claim no more. It learns so from its next heartbeat; one that
--- has not joined yet will join as draining.
+-- The worker is to finish what it has, and claim no more. It learns so from its next heartbeat; one
+-- that has not joined yet will join as draining.
 CREATE FUNCTION rg.worker_drain(p_worker bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -1,7 +1,8 @@
 -- "I am alive, and hold these attempts." The first row of the answer has no job and says whether to
--- drain; each other names an attempt to stop: cancelled by wish, or (cancelled false) not the caller's.
--- A lease that the worker does not name was claimed by an answer that never arrived, unless it is young:
--- after 15 s the job is given back. So an attempt must be named until its end is acknowledged.
+-- drain; each other names an attempt to stop: cancelled by wish, or (cancelled false) not the
+-- caller's. A lease that the worker does not name was claimed by an answer that never arrived,
+-- unless it is young: after 15 s the job is given back. So an attempt must be named until its end
+-- is acknowledged.
 CREATE FUNCTION rg_worker.heartbeat(p_incarnation integer, p_job bigint[], p_attempt integer[],
 	p_token bigint[])
 RETURNS TABLE (job_id bigint, attempt integer, cancelled boolean, drain boolean)

@@ -13,7 +13,8 @@ AS $$
 BEGIN
 	IF p_slots NOT BETWEEN 1 AND 1024 OR octet_length(p_blob_key_sha256) <> 32
 			OR cardinality(p_unenforced) > 64 THEN
-		RAISE EXCEPTION 'a worker has 1 to 1024 slots, a key of 32 bytes, and at most 64 unenforced limits'
+		RAISE EXCEPTION
+			'a worker has 1 to 1024 slots, a key of 32 bytes, and at most 64 unenforced limits'
 			USING ERRCODE = 'RG422';
 	END IF;
 	SELECT w.id INTO worker_id FROM rg.worker w WHERE w.login = session_user;

@@ -1,5 +1,5 @@
--- What an attempt leaves behind: its log and its files. Both are taken while the lease is held, and a
--- repeated sending is told "already" (2) also afterwards; anything else is "lost" (3).
+-- What an attempt leaves behind: its log and its files. Both are taken while the lease is held, and
+-- a repeated sending is told "already" (2) also afterwards; anything else is "lost" (3).
 
 -- Whether the caller holds the lease of this attempt.
 CREATE FUNCTION rg.lease_is_held(p_worker bigint, p_incarnation integer, p_job bigint,

@@ -1,6 +1,6 @@
--- Who calls: the worker whose login the session has, provided that it is alive and this is still its
--- latest incarnation. Takes the worker's lock shared, so that nobody ends it meanwhile.
--- Raises RG403 otherwise: the caller kills all its jobs, and joins anew if it may.
+-- Who calls: the worker whose login the session has, provided that it is alive and this is still
+-- its latest incarnation. Takes the worker's lock shared, so that nobody ends it meanwhile. Raises
+-- RG403 otherwise: the caller kills all its jobs, and joins anew if it may.
 CREATE FUNCTION rg.session_worker(p_incarnation integer, OUT worker_id bigint, OUT state smallint)
 LANGUAGE plpgsql
 AS $$

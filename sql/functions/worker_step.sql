@@ -1,11 +1,12 @@
--- The heart of the queue: a worker tells what it finished and claims what it has room for, in one call.
+-- The heart of the queue: a worker tells what it finished and claims what it has room for, in one
+-- call.
 
--- Rows of kind 1: a verdict per completion, in the order given (1 recorded, 2 already recorded by an
--- earlier sending, 3 lost: the lease is no longer the caller's). Rows of kind 2: claims.
--- A draining worker claims nothing.
+-- Rows of kind 1: a verdict per completion, in the order given (1 recorded, 2 already recorded by
+-- an earlier sending, 3 lost: the lease is no longer the caller's). Rows of kind 2: claims. A
+-- draining worker claims nothing.
 --
--- p_floor is a hint where to start claiming, past the index entries of jobs taken before that are not
--- vacuumed yet; when that gives too few, the start is tried as well.
+-- p_floor is a hint where to start claiming, past the index entries of jobs taken before that are
+-- not vacuumed yet; when that gives too few, the start is tried as well.
 CREATE FUNCTION rg_worker.step(p_incarnation integer, p_job bigint[], p_attempt integer[],
 	p_token bigint[], p_outcome smallint[], p_exit integer[], p_message text[], p_started boolean[],
 	p_run_us bigint[], p_cpu_us bigint[], p_memory_peak bigint[], p_stdout_bytes bigint[],
@@ -124,7 +125,8 @@ BEGIN
 END
 $$;
 
--- Gives back what was claimed and not started. Always 1: what is not there any more needs no giving.
+-- Gives back what was claimed and not started. Always 1: what is not there any more needs no
+-- giving.
 CREATE FUNCTION rg_worker.release(p_incarnation integer, p_job bigint[], p_attempt integer[],
 	p_token bigint[]) RETURNS smallint
 LANGUAGE plpgsql SECURITY DEFINER

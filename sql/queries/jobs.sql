@@ -19,7 +19,8 @@ SELECT (SELECT count(*) FROM (SELECT FROM rg.ready WHERE job_id < $1 LIMIT 1001)
 
 -- name: jobs_list
 -- Newest first. $2 names the source of candidates; of each page at most $4 of them are looked at, so
--- that a page costs a bounded effort whatever the filters say. The first two columns tell how far it came.
+-- that a page costs a bounded effort whatever the filters say. Subqueries instead of joins: they leave
+-- the planner no choice but to walk each source's index. The first two columns tell how far it came.
 WITH candidate AS MATERIALIZED (
 	SELECT DISTINCT id FROM (
 		(SELECT j.id FROM rg.job j
@@ -34,25 +35,33 @@ WITH candidate AS MATERIALIZED (
 			WHERE $2 = 'labels' AND j.labels @> $7 AND j.project_id = $1 AND j.id < $3
 			ORDER BY j.id DESC LIMIT $4)
 		UNION ALL
-		(SELECT r.job_id FROM rg.ready r JOIN rg.job j ON j.id = r.job_id
-			WHERE $2 = 'queued' AND j.project_id = $1 AND r.job_id < $3
+		(SELECT r.job_id FROM rg.ready r
+			WHERE $2 = 'queued' AND r.job_id < $3
+				AND (SELECT j.project_id FROM rg.job j WHERE j.id = r.job_id) = $1
 			ORDER BY r.job_id DESC LIMIT $4)
 		UNION ALL
-		(SELECT d.job_id FROM rg.delayed d JOIN rg.job j ON j.id = d.job_id
-			WHERE $2 = 'queued' AND j.project_id = $1 AND d.job_id < $3
+		(SELECT d.job_id FROM rg.delayed d
+			WHERE $2 = 'queued' AND d.job_id < $3
+				AND (SELECT j.project_id FROM rg.job j WHERE j.id = d.job_id) = $1
 			ORDER BY d.job_id DESC LIMIT $4)
 		UNION ALL
-		(SELECT k.job_id FROM rg.parked k JOIN rg.batch b ON b.id = k.gate_id
-			WHERE $2 = 'queued' AND b.project_id = $1 AND k.job_id < $3
+		(SELECT k.job_id
+			FROM rg.batch b
+			CROSS JOIN LATERAL (SELECT p.job_id FROM rg.parked p
+				WHERE p.gate_id = b.id AND p.job_id < $3
+				ORDER BY p.job_id DESC LIMIT $4) k
+			WHERE $2 = 'queued' AND b.project_id = $1 AND b.parallel_limit IS NOT NULL
 			ORDER BY k.job_id DESC LIMIT $4)
 		UNION ALL
-		(SELECT l.job_id FROM rg.lease l JOIN rg.job j ON j.id = l.job_id
-			WHERE $2 = 'running' AND j.project_id = $1 AND l.job_id < $3
+		(SELECT l.job_id FROM rg.lease l
+			WHERE $2 = 'running' AND l.job_id < $3
+				AND (SELECT j.project_id FROM rg.job j WHERE j.id = l.job_id) = $1
 			ORDER BY l.job_id DESC LIMIT $4)
 		UNION ALL
-		(SELECT a.job_id FROM rg.attempt a JOIN rg.job j ON j.id = a.job_id
+		(SELECT a.job_id FROM rg.attempt a
 			WHERE $2 = 'unsuccessful' AND a.final AND a.outcome <> 1
-				AND (a.outcome = 5) = ($8 = 5) AND j.project_id = $1 AND a.job_id < $3
+				AND (a.outcome = 5) = ($8 = 5) AND a.job_id < $3
+				AND (SELECT j.project_id FROM rg.job j WHERE j.id = a.job_id) = $1
 			ORDER BY a.job_id DESC LIMIT $4)
 	) source
 	ORDER BY id DESC LIMIT $4

@@ -1,7 +1,8 @@
 -- Sessions and transactions of struct pg.
 
 -- name: session_begin
--- Makes a new session independent of the server's and the role's settings.
+-- Makes a new session independent of the server's and the role's settings. All statements go by index:
+-- a plan that was made when a table was empty must not scan it when it is full.
 SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
        set_config('client_min_messages', 'warning', false),
        set_config('TimeZone', 'UTC', false),
@@ -9,6 +10,8 @@ SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
        set_config('IntervalStyle', 'postgres', false),
        set_config('bytea_output', 'hex', false),
        set_config('default_transaction_isolation', 'read committed', false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('jit', 'off', false),
        set_config('idle_in_transaction_session_timeout', '60s', false);
 
 -- name: transaction_begin

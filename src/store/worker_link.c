@@ -143,8 +143,6 @@ static int64_t clamp_i64(uint64_t value)
 	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-/* Join ---------------------------------------------------------------------------------------- */
-
 static void answered_join(void *context, const PGresult *result, const struct error *failure)
 {
 	struct request *request = context;
@@ -189,8 +187,6 @@ void worker_link_join(struct worker_link *link, const struct worker_join *join,
 	pg_args_bytes(&args, join->blob_key_sha256, sizeof(join->blob_key_sha256));
 	pipeline_call(link->pipeline, &query_worker_join, &args, true, answered_join, request);
 }
-
-/* Step ---------------------------------------------------------------------------------------- */
 
 enum step_kind { STEP_VERDICT = 1, STEP_CLAIM = 2 };
 
@@ -338,8 +334,6 @@ void worker_link_step(struct worker_link *link, const struct worker_completion *
 	pipeline_call(link->pipeline, &query_worker_step, &args, false, answered_step, request);
 }
 
-/* Heartbeat ----------------------------------------------------------------------------------- */
-
 static void answered_heartbeat(void *context, const PGresult *result, const struct error *failure)
 {
 	struct request *request = context;
@@ -384,8 +378,6 @@ void worker_link_heartbeat(struct worker_link *link, const struct lease_id *held
 	pipeline_call(link->pipeline, &query_worker_heartbeat, &args, true, answered_heartbeat,
 		      request);
 }
-
-/* Calls that answer one verdict --------------------------------------------------------------- */
 
 static void answered_verdict(void *context, const PGresult *result, const struct error *failure)
 {

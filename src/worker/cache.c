@@ -128,8 +128,6 @@ static void evict(struct cache *cache, uint64_t bytes_max)
 	}
 }
 
-/* Opening ------------------------------------------------------------------------------------- */
-
 /* Empties the directory unless it was filled since this machine booted. */
 static int forget_other_boots(const char *directory, struct error *err)
 {
@@ -214,8 +212,6 @@ void cache_free(struct cache *cache)
 	sd_event_unref(cache->event);
 	free(cache);
 }
-
-/* Asking -------------------------------------------------------------------------------------- */
 
 int cache_find(struct cache *cache, const uint8_t blob[SHA256_BYTES])
 {

@@ -57,8 +57,6 @@ static void on_fence(void *context)
 	membership_fence(context, "no heartbeat has reached the database in time");
 }
 
-/* Heartbeats ---------------------------------------------------------------------------------- */
-
 static void obey(struct membership *membership, const struct worker_kill *kills, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -119,9 +117,6 @@ static void on_beat(void *context)
 {
 	membership_beat(context);
 }
-
-/* Joining and leaving ---------------------------------------------------------------------------
- */
 
 static void on_joined(void *context, int64_t worker_id, int32_t incarnation,
 		      const struct error *err)

@@ -33,6 +33,11 @@ void pace_job_ended(struct pace *pace, uint64_t run_us)
 	pace->samples++;
 }
 
+void pace_stalled(struct pace *pace)
+{
+	pace->samples = 0;
+}
+
 size_t pace_prefetch(const struct pace *pace, size_t slots)
 {
 	size_t wanted = slots * PACE_PREFETCH_PER_SLOT;

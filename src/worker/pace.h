@@ -28,5 +28,7 @@ void pace_woken(struct pace *pace);
 /* The wait before the next poll, between 3/4 and 5/4 of poll_ms; `random` is any number. */
 uint64_t pace_wait_ms(const struct pace *pace, uint64_t random);
 void pace_job_ended(struct pace *pace, uint64_t run_us);
+/* Prefetched jobs had to wait too long: the mean says nothing about those that run now. */
+void pace_stalled(struct pace *pace);
 /* Jobs to hold ready beyond the slots. */
 size_t pace_prefetch(const struct pace *pace, size_t slots);

@@ -79,8 +79,6 @@ static void refuse(struct run *run, enum outcome outcome, const char *message)
 	conclude(run);
 }
 
-/* The log ------------------------------------------------------------------------------------- */
-
 static void on_log_answered(void *context, enum worker_verdict verdict, const struct error *err)
 {
 	struct run *run = context;
@@ -150,8 +148,6 @@ static void open_log(struct run *run)
 	}
 }
 
-/* The outputs --------------------------------------------------------------------------------- */
-
 /* All that happened in the work directory is known: now the outcome is. */
 static void on_outputs(void *context, const struct error *err)
 {
@@ -205,8 +201,6 @@ static void collect_outputs(struct run *run)
 	run->state = RUN_COLLECTING;
 	run->outputs = outputs_new(&options);
 }
-
-/* The process --------------------------------------------------------------------------------- */
 
 static void on_process_ended(void *context, const struct process_ending *ending)
 {
@@ -338,9 +332,6 @@ void run_start(struct run *run, size_t slot)
 		refuse(run, err.code == ERR_UNPROCESSABLE ? OUTCOME_REJECTED : OUTCOME_SYSTEM_ERROR,
 		       err.msg);
 }
-
-/* -----------------------------------------------------------------------------------------------
- */
 
 static int read_spec(struct run *run, const struct worker_claim *claim, struct error *err)
 {

@@ -49,8 +49,6 @@ struct transfers {
 	struct task start; /* fills free places */
 };
 
-/* curl in the loop ---------------------------------------------------------------------------- */
-
 static void collect_finished(struct transfers *transfers);
 
 static void socket_action(struct transfers *transfers, curl_socket_t fd, int events)
@@ -119,8 +117,6 @@ static void on_curl_time(void *context)
 {
 	socket_action(context, CURL_SOCKET_TIMEOUT, 0);
 }
-
-/* One attempt --------------------------------------------------------------------------------- */
 
 static size_t on_write(char *data, size_t size, size_t count, void *context)
 {
@@ -252,9 +248,6 @@ static bool on_start(void *context)
 	return false;
 }
 
-/* Its end, or the next attempt ------------------------------------------------------------------
- */
-
 static int http_failure(const struct transfer *transfer, long status, struct error *err)
 {
 	const char *what = transfer->is_upload ? "store" : "fetch";
@@ -367,9 +360,6 @@ static void on_rested(void *context)
 	transfer->state = TRANSFER_QUEUED;
 	task_wake(&transfer->owner->start);
 }
-
-/* -----------------------------------------------------------------------------------------------
- */
 
 static struct transfer *transfer_new(struct transfers *transfers, const uint8_t blob[SHA256_BYTES],
 				     int fd, transfer_done_fn callback, void *context)

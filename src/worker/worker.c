@@ -19,8 +19,8 @@
 #include "sandbox/sandbox.h"
 #include "store/worker_link.h"
 #include "worker/cache.h"
+#include "worker/dispatcher.h"
 #include "worker/membership.h"
-#include "worker/pace.h"
 #include "worker/roster.h"
 #include "worker/timer.h"
 #include "worker/transfer.h"
@@ -40,9 +40,8 @@ struct worker {
 	char *unenforced;	       /* names joined by ',' */
 	char secret[SECRET_CHARS + 1]; /* for the blob service */
 	struct roster roster;
-	struct pace pace;
-
 	struct membership *membership;
+	struct dispatcher *dispatcher;
 
 	bool link_was_up;
 	bool signalled; /* once: the next signal means to stop at once */
@@ -52,16 +51,8 @@ struct worker {
 	const char *farewell;
 	struct error failure; /* why worker_run ends with -1 */
 
-	bool poll_due; /* ask for jobs as soon as there is room */
-	bool step_in_flight;
-	size_t step_want;
-	struct run **step_runs; /* whose completions are in flight */
-	size_t step_run_count;
-
-	struct task turn; /* once a turn, after everything that changed something */
-	struct timer poll;
+	struct task turn;   /* once a turn, after everything that changed something */
 	struct timer retry; /* after a failed call */
-	struct timer stale; /* looks for jobs that wait too long for a slot */
 	struct timer leave;
 };
 
@@ -82,165 +73,6 @@ static void on_link_error(void *context, const struct error *err)
 	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS + rand_below(WORKER_RETRY_MS));
 }
 
-/* Completions and claims ------------------------------------------------------------------------
- */
-
-static void take_claims(struct worker *worker, const struct worker_claim *claims, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		roster_add(&worker->roster, run_new(&worker->services, &claims[i]));
-	if (worker->step_want == 0)
-		return;
-	pace_claimed(&worker->pace, count);
-	if (count == worker->step_want)
-		worker->poll_due = true; /* there may be more, once there is room */
-	else
-		timer_arm(&worker->poll, pace_wait_ms(&worker->pace, rand_u64()));
-}
-
-static void give_back(struct worker *worker, uint64_t age_ms_min);
-
-static void on_stepped(void *context, const enum worker_verdict *verdicts, size_t verdict_count,
-		       const struct worker_claim *claims, size_t claim_count,
-		       const struct error *err)
-{
-	struct worker *worker = context;
-
-	CHECK(err || verdict_count == worker->step_run_count);
-	worker->step_in_flight = false;
-	for (size_t i = 0; i < worker->step_run_count; i++) {
-		struct run *run = worker->step_runs[i];
-
-		if (!err && run_time_us(run) > 0)
-			pace_job_ended(&worker->pace, run_time_us(run));
-		run_reported(run, !err);
-	}
-	worker->step_run_count = 0;
-	if (err) {
-		worker->poll_due = true;
-		on_link_error(worker, err);
-	} else if (membership_is_held(worker->membership)) {
-		take_claims(worker, claims, claim_count);
-	}
-	if (worker->draining)
-		give_back(worker, 0);
-	wake(worker);
-}
-
-static size_t completions_due(struct worker *worker, struct worker_completion *completions,
-			      size_t count_max)
-{
-	struct roster *roster = &worker->roster;
-	size_t count = 0;
-
-	for (size_t i = 0; i < roster->count && count < count_max; i++) {
-		struct run *run = roster->runs[i];
-
-		if (run_state(run) != RUN_REPORTING || run_is_being_reported(run) ||
-		    !run_send_rest(run))
-			continue;
-		run_completion(run, &completions[count]);
-		run_reporting(run);
-		worker->step_runs[count++] = run;
-	}
-	return count;
-}
-
-static size_t wanted(const struct worker *worker)
-{
-	size_t room = worker->options->slots + pace_prefetch(&worker->pace, worker->options->slots);
-	size_t held = roster_held(&worker->roster);
-
-	if (worker->draining || held >= room)
-		return 0;
-	return room - held < LIMIT_STEP_COUNT ? room - held : LIMIT_STEP_COUNT;
-}
-
-static void worker_step(struct worker *worker)
-{
-	CLEANUP(cleanup_free) struct worker_completion *completions = NULL;
-	size_t due = roster_count(&worker->roster, RUN_REPORTING);
-	size_t want;
-	size_t count;
-
-	if (!membership_is_held(worker->membership) || worker->step_in_flight ||
-	    !worker_link_is_up(worker->link) || timer_is_armed(&worker->retry))
-		return;
-	want = wanted(worker);
-	if (due == 0 && (want == 0 || !worker->poll_due))
-		return;
-	if (due > LIMIT_STEP_COUNT)
-		due = LIMIT_STEP_COUNT;
-	completions = xcalloc(due + 1, sizeof(*completions));
-	worker->step_runs = xreallocarray(worker->step_runs, due + 1, sizeof(struct run *));
-	count = completions_due(worker, completions, due);
-	if (count == 0 && (want == 0 || !worker->poll_due))
-		return;
-	worker->step_run_count = count;
-	worker->step_want = want;
-	worker->step_in_flight = true;
-	worker->poll_due = false;
-	timer_disarm(&worker->poll);
-	worker_link_step(worker->link, completions, count, want, on_stepped, worker);
-}
-
-static void on_poll(void *context)
-{
-	struct worker *worker = context;
-
-	worker->poll_due = true;
-	wake(worker);
-}
-
-static void on_wake(void *context)
-{
-	struct worker *worker = context;
-
-	pace_woken(&worker->pace);
-	timer_arm(&worker->poll, rand_below(PACE_POLL_MIN_MS));
-}
-
-/* Giving back -----------------------------------------------------------------------------------
- */
-
-static void on_released(void *context, enum worker_verdict verdict, const struct error *err)
-{
-	(void)verdict;
-	/* If it did not arrive, the heartbeats' silence about these leases gives them back. */
-	if (err)
-		on_link_error(context, err);
-}
-
-/* Returns jobs that have waited for a slot that long. */
-static void give_back(struct worker *worker, uint64_t age_ms_min)
-{
-	struct roster *roster = &worker->roster;
-	CLEANUP(cleanup_free)
-	struct lease_id *leases = xcalloc(roster->count + 1, sizeof(*leases));
-	size_t count = 0;
-
-	for (size_t i = 0; i < roster->count; i++) {
-		struct run *run = roster->runs[i];
-
-		if (run_state(run) != RUN_WAITING || run_age_ms(run) < age_ms_min)
-			continue;
-		leases[count++] = *run_lease(run);
-		run_discard(run);
-	}
-	if (count > 0 && membership_is_held(worker->membership) && worker_link_is_up(worker->link))
-		worker_link_release(worker->link, leases, count, on_released, worker);
-}
-
-static void on_stale(void *context)
-{
-	struct worker *worker = context;
-
-	give_back(worker, WORKER_PREFETCH_AGE_MS);
-	wake(worker);
-}
-
-/* Standing in the fleet ------------------------------------------------------------------------ */
-
 static void worker_drain(struct worker *worker, const char *why)
 {
 	if (worker->draining)
@@ -248,7 +80,7 @@ static void worker_drain(struct worker *worker, const char *why)
 	log_info("worker.draining", F_STR("reason", why), F_INT("jobs", worker->roster.count));
 	worker->draining = true;
 	worker->farewell = why;
-	give_back(worker, 0);
+	dispatcher_drain(worker->dispatcher);
 	wake(worker);
 }
 
@@ -268,8 +100,7 @@ static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
 	transfers_set_credential(worker->transfers, credential);
 	log_info("worker.joined", F_STR("worker", id), F_INT("incarnation", incarnation),
 		 F_INT("slots", worker->options->slots));
-	worker->poll_due = true;
-	wake(worker);
+	dispatcher_ask(worker->dispatcher);
 }
 
 static void on_fenced(void *context, const char *why)
@@ -277,7 +108,6 @@ static void on_fenced(void *context, const char *why)
 	struct worker *worker = context;
 
 	log_warning("worker.fenced", F_STR("reason", why), F_INT("jobs", worker->roster.count));
-	timer_disarm(&worker->poll);
 	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS);
 	wake(worker);
 }
@@ -293,6 +123,13 @@ static void on_refused(void *context, const struct error *err)
 static void on_drain(void *context)
 {
 	worker_drain(context, "drained by the fleet");
+}
+
+static void on_wake(void *context)
+{
+	struct worker *worker = context;
+
+	dispatcher_woken(worker->dispatcher);
 }
 
 static void on_kill(void *context)
@@ -339,9 +176,6 @@ static void worker_stop(struct worker *worker)
 	wake(worker);
 }
 
-/* The loop --------------------------------------------------------------------------------------
- */
-
 static bool on_turn(void *context)
 {
 	struct worker *worker = context;
@@ -349,13 +183,9 @@ static bool on_turn(void *context)
 	if (worker->leaving)
 		return false;
 	roster_sweep(&worker->roster);
-	if (!worker->draining)
-		roster_start_waiting(&worker->roster);
-	worker_step(worker);
-	if (roster_count(&worker->roster, RUN_WAITING) > 0)
-		timer_arm_if_idle(&worker->stale, WORKER_PREFETCH_AGE_MS / 4);
-	if (worker->stopping ||
-	    (worker->draining && worker->roster.count == 0 && !worker->step_in_flight))
+	dispatcher_turn(worker->dispatcher, !timer_is_armed(&worker->retry));
+	if (worker->stopping || (worker->draining && worker->roster.count == 0 &&
+				 dispatcher_is_idle(worker->dispatcher)))
 		worker_leave(worker);
 	return false;
 }
@@ -381,7 +211,7 @@ static void on_up(void *context)
 
 	log_info("worker.connected", F_STR("name", worker->options->name));
 	worker->link_was_up = true;
-	worker->poll_due = true;
+	dispatcher_ask(worker->dispatcher);
 	timer_disarm(&worker->retry);
 	membership_beat(worker->membership);
 	resume(worker);
@@ -506,6 +336,19 @@ static void open_membership(struct worker *worker)
 	worker->membership = membership_new(&options);
 }
 
+static void open_dispatcher(struct worker *worker)
+{
+	const struct dispatcher_options options = {
+		.event = worker->event,
+		.link = worker->link,
+		.membership = worker->membership,
+		.roster = &worker->roster,
+		.services = &worker->services,
+	};
+
+	worker->dispatcher = dispatcher_new(&options);
+}
+
 static int worker_open(struct worker *worker, struct error *err)
 {
 	const struct worker_options *options = worker->options;
@@ -544,6 +387,7 @@ static int worker_open(struct worker *worker, struct error *err)
 		.on_change = on_change,
 		.on_link_error = on_link_error,
 	};
+	open_dispatcher(worker);
 	return 0;
 }
 
@@ -554,11 +398,8 @@ static void worker_init(struct worker *worker, sd_event *event,
 
 	*worker = (struct worker){.options = options, .event = event, .spool_fd = -1};
 	roster_init(&worker->roster, options->slots);
-	pace_init(&worker->pace);
 	task_init(&worker->turn, event, PRIORITY_TURN_END, on_turn, worker);
-	timer_init(&worker->poll, event, normal, on_poll, worker);
 	timer_init(&worker->retry, event, normal, on_retry, worker);
-	timer_init(&worker->stale, event, normal, on_stale, worker);
 	timer_init(&worker->leave, event, normal, on_leave_timeout, worker);
 }
 
@@ -566,6 +407,7 @@ static void worker_init(struct worker *worker, sd_event *event,
 static void worker_release(struct worker *worker)
 {
 	worker_link_free(worker->link);
+	dispatcher_free(worker->dispatcher);
 	membership_free(worker->membership);
 	roster_release(&worker->roster);
 	cache_free(worker->cache);
@@ -573,11 +415,8 @@ static void worker_release(struct worker *worker)
 	sandbox_free(worker->sandbox);
 	cleanup_fd(&worker->spool_fd);
 	free(worker->unenforced);
-	free(worker->step_runs);
 	task_release(&worker->turn);
-	timer_release(&worker->poll);
 	timer_release(&worker->retry);
-	timer_release(&worker->stale);
 	timer_release(&worker->leave);
 }
 

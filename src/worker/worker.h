@@ -17,8 +17,6 @@ struct worker_options {
 	uint64_t disk_bytes;  /* of each slot's work directory; 0: the sandbox's default */
 };
 
-/* Unstarted jobs are given back after this long: somebody else may be free. */
-#define WORKER_PREFETCH_AGE_MS 1000
 /* A farewell that is not answered is given up. */
 #define WORKER_LEAVE_MS 3000
 #define WORKER_RETRY_MS 250

@@ -44,3 +44,17 @@ TEST(only_short_jobs_are_prefetched)
 	pace_job_ended(&pace, 60ULL * 1000 * 1000);
 	EXPECT_INT(pace_prefetch(&pace, 2), 0);
 }
+
+TEST(jobs_that_waited_in_vain_end_prefetching_for_a_while)
+{
+	struct pace pace;
+
+	pace_init(&pace);
+	for (int i = 0; i < 100; i++)
+		pace_job_ended(&pace, 20 * 1000);
+	pace_stalled(&pace);
+	EXPECT_INT(pace_prefetch(&pace, 2), 0);
+	for (int i = 0; i < PACE_SAMPLES_MIN; i++)
+		pace_job_ended(&pace, 20 * 1000);
+	EXPECT(pace_prefetch(&pace, 2) > 0);
+}
