@@ -55,13 +55,14 @@ bench_latency() {
 
 # The configuration and root of a real sandbox, for crun alone.
 bare_bundle() {
-	local probe=$RGRID_BUILD/tests/sandbox/sandbox_probe inner
-	"$probe" "$scratch/probe" sleep 60 >/dev/null 2>&1 </dev/null 3>/dev/null &
+	local probe=$RGRID_BUILD/tests/sandbox/sandbox_probe init inner
+	export RGRID_SANDBOX_INIT=$RGRID_BUILD/src/main/rgrid-sandbox-init
+	"$probe" --timeout 60s "$scratch/probe" sleep 60 >/dev/null 2>&1 </dev/null 3>/dev/null &
 	local outer=$!
-	until inner=$(pgrep -P "$(pgrep -P "$outer")") && [[ -e /proc/$inner/root/mnt/bundle-0/config.json ]]; do
+	until init=$(pgrep -P "$outer") && inner=$(pgrep -P "$init") && pgrep -f '^/.rgrid-init sleep 60' >/dev/null; do
 		read -rt 0.05 <> <(:) || true
 	done
-	cp -a "/proc/$inner/root/mnt/root" "$scratch/root"
+	cp -a "/proc/$inner/root/media/root" "$scratch/root"
 	mkdir -p "$scratch/work"
 	chmod 777 "$scratch/work"
 	for slot in 0 1; do
@@ -69,7 +70,7 @@ bare_bundle() {
 		jq --arg root "$scratch/root" --arg work "$scratch/work" \
 			'.root.path = $root | .process.args = ["/.rgrid-init", "true"]
 			 | (.mounts[] | select(.destination == "/work")).source = $work' \
-			"/proc/$inner/root/mnt/bundle-0/config.json" >"$scratch/bundle-$slot/config.json"
+			"/proc/$inner/root/media/bundle-0/config.json" >"$scratch/bundle-$slot/config.json"
 	done
 	kill "$outer"
 	wait "$outer" 2>/dev/null || true

@@ -20,7 +20,8 @@ SELECT (SELECT count(*) FROM (SELECT FROM rg.ready WHERE job_id < $1 LIMIT 1001)
 -- name: jobs_list
 -- Newest first. $2 names the source of candidates; of each page at most $4 of them are looked at, so
 -- that a page costs a bounded effort whatever the filters say. Subqueries instead of joins: they leave
--- the planner no choice but to walk each source's index. The first two columns tell how far it came.
+-- the planner no choice but to walk each source's index; and + 0 keeps it off an index that would fit
+-- worse (labels and batches are narrower than projects). The first two columns tell how far it came.
 WITH candidate AS MATERIALIZED (
 	SELECT DISTINCT id FROM (
 		(SELECT j.id FROM rg.job j
@@ -28,12 +29,12 @@ WITH candidate AS MATERIALIZED (
 			ORDER BY j.id DESC LIMIT $4)
 		UNION ALL
 		(SELECT j.id FROM rg.job j
-			WHERE $2 = 'batch' AND j.batch_id = $5 AND j.project_id = $1 AND j.id < $3
-			ORDER BY j.id DESC LIMIT $4)
+			WHERE $2 = 'batch' AND j.batch_id = $5 AND j.project_id + 0 = $1 AND j.id + 0 < $3
+			ORDER BY j.id + 0 DESC LIMIT $4)
 		UNION ALL
 		(SELECT j.id FROM rg.job j
-			WHERE $2 = 'labels' AND j.labels @> $7 AND j.project_id = $1 AND j.id < $3
-			ORDER BY j.id DESC LIMIT $4)
+			WHERE $2 = 'labels' AND j.labels @> $7 AND j.project_id + 0 = $1 AND j.id + 0 < $3
+			ORDER BY j.id + 0 DESC LIMIT $4)
 		UNION ALL
 		(SELECT r.job_id FROM rg.ready r
 			WHERE $2 = 'queued' AND r.job_id < $3

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/rand.h"
+#include "store/answer_queue.h"
 #include "store/pg_error.h"
 
 /* Less urgent than all that may issue calls, so that one turn's calls share a group. */
@@ -21,22 +22,6 @@ enum pipeline_state {
 	PIPELINE_UP,
 };
 
-/* One expected answer: of a call, of a statement of the setup (no callback), or of a sync. */
-struct expected {
-	struct expected *next;
-	bool is_sync;
-	bool seen; /* its result arrived; the NULL that ends it has not */
-	pipeline_answered_fn callback;
-	void *context;
-	PGresult *result;
-	uint64_t sent_ms;
-};
-
-struct queue {
-	struct expected *head;
-	struct expected **tail;
-};
-
 struct pipeline {
 	struct pipeline_options options;
 	char *conninfo;
@@ -46,9 +31,9 @@ struct pipeline {
 	sd_event_source *io;
 	sd_event_source *flush; /* ends the group at the end of the turn */
 	sd_event_source *timer; /* next connect, connect timeout, or answer timeout: by state */
-	struct queue waiting;	/* issued, unanswered, in order */
-	struct queue group;	/* answered, their sync outstanding */
-	struct queue refused;	/* issued while not up: failed at the end of the turn */
+	struct answer_queue waiting; /* issued, unanswered, in order */
+	struct answer_queue group;   /* answered, their sync outstanding */
+	struct answer_queue refused; /* issued while not up: failed at the end of the turn */
 	uint64_t group_number;
 	bool group_open; /* calls were issued since the last sync */
 	bool broken;	 /* sending failed: closed at the end of the turn */
@@ -56,77 +41,6 @@ struct pipeline {
 };
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *context);
-
-static void queue_init(struct queue *queue)
-{
-	queue->head = NULL;
-	queue->tail = &queue->head;
-}
-
-static void queue_push(struct queue *queue, struct expected *item)
-{
-	item->next = NULL;
-	*queue->tail = item;
-	queue->tail = &item->next;
-}
-
-static struct expected *queue_pop(struct queue *queue)
-{
-	struct expected *item = queue->head;
-
-	if (item) {
-		queue->head = item->next;
-		if (!queue->head)
-			queue->tail = &queue->head;
-	}
-	return item;
-}
-
-/* Moves all of `from` to *ret, so that callbacks may refill it. */
-static void queue_take(struct queue *from, struct queue *ret)
-{
-	*ret = *from;
-	if (!ret->head)
-		queue_init(ret);
-	queue_init(from);
-}
-
-static void expected_free(struct expected *item)
-{
-	PQclear(item->result);
-	free(item->context);
-	free(item);
-}
-
-static void queue_clear(struct queue *queue)
-{
-	struct expected *item;
-
-	while ((item = queue_pop(queue)) != NULL)
-		expected_free(item);
-}
-
-static void queue_fail(struct queue *queue, const struct error *err)
-{
-	struct expected *item;
-
-	while ((item = queue_pop(queue)) != NULL) {
-		if (item->callback)
-			item->callback(item->context, NULL, err);
-		expected_free(item);
-	}
-}
-
-static void expect(struct queue *queue, bool is_sync, pipeline_answered_fn callback, void *context)
-{
-	struct expected *item = xcalloc(1, sizeof(*item));
-
-	item->is_sync = is_sync;
-	item->callback = callback;
-	item->context = context;
-	item->sent_ms = clock_boottime_ms();
-	queue_push(queue, item);
-}
 
 static void set_timer(struct pipeline *pipeline, uint64_t delay_ms)
 {
@@ -159,11 +73,11 @@ static int watch(struct pipeline *pipeline, uint32_t events, struct error *err)
 
 static void pipeline_down(struct pipeline *pipeline, const struct error *err)
 {
-	struct queue group;
-	struct queue waiting;
+	struct answer_queue group;
+	struct answer_queue waiting;
 
-	queue_take(&pipeline->group, &group);
-	queue_take(&pipeline->waiting, &waiting);
+	answer_queue_take(&pipeline->group, &group);
+	answer_queue_take(&pipeline->waiting, &waiting);
 	pipeline->group_open = false;
 	pipeline->group_number++;
 	pipeline->broken = false;
@@ -175,8 +89,8 @@ static void pipeline_down(struct pipeline *pipeline, const struct error *err)
 	pipeline->backoff_ms *= 2;
 	if (pipeline->backoff_ms > PIPELINE_BACKOFF_MAX_MS)
 		pipeline->backoff_ms = PIPELINE_BACKOFF_MAX_MS;
-	queue_fail(&group, err);
-	queue_fail(&waiting, err);
+	answer_queue_fail(&group, err);
+	answer_queue_fail(&waiting, err);
 	pipeline->options.on_down(pipeline->options.context, err);
 }
 
@@ -210,7 +124,7 @@ static void pipeline_sync(struct pipeline *pipeline)
 	pipeline->group_number++;
 	if (PQpipelineSync(pipeline->connection) != 1)
 		pipeline->broken = true;
-	expect(&pipeline->waiting, true, NULL, NULL);
+	answer_expect(&pipeline->waiting, true, NULL, NULL);
 }
 
 /* Ends the group, sends it, and watches over the answer. */
@@ -233,13 +147,13 @@ static void pipeline_flush(struct pipeline *pipeline)
 static int on_flush(sd_event_source *source, void *context)
 {
 	struct pipeline *pipeline = context;
-	struct queue refused;
+	struct answer_queue refused;
 	struct error err;
 
 	(void)source;
-	queue_take(&pipeline->refused, &refused);
+	answer_queue_take(&pipeline->refused, &refused);
 	(void)error_set(&err, ERR_UNAVAILABLE, "the database is not connected");
-	queue_fail(&refused, &err);
+	answer_queue_fail(&refused, &err);
 	if (pipeline->state == PIPELINE_UP)
 		pipeline_flush(pipeline);
 	return 0;
@@ -254,13 +168,13 @@ static void send_setup(struct pipeline *pipeline)
 		const struct pg_statement *statement = pipeline->options.statements[i];
 
 		sent = sent && PQsendPrepare(connection, statement->name, statement->sql, 0, NULL);
-		expect(&pipeline->waiting, false, NULL, NULL);
+		answer_expect(&pipeline->waiting, false, NULL, NULL);
 	}
 	for (const char *const *channel = pipeline->options.channels; *channel; channel++) {
 		CLEANUP(cleanup_free) char *listen = xasprintf("LISTEN %s", *channel);
 
 		sent = sent && PQsendQueryParams(connection, listen, 0, NULL, NULL, NULL, NULL, 1);
-		expect(&pipeline->waiting, false, NULL, NULL);
+		answer_expect(&pipeline->waiting, false, NULL, NULL);
 	}
 	pipeline->group_open = true;
 	pipeline->broken = !sent;
@@ -367,13 +281,13 @@ static void setup_done(struct pipeline *pipeline, const struct error *failure)
 /* A sync arrived: what was answered before it is now committed, or all of it was rolled back. */
 static void group_done(struct pipeline *pipeline)
 {
-	struct queue group;
-	struct expected *item;
+	struct answer_queue group;
+	struct answer *item;
 	struct error failure;
 	struct error bystander;
 	bool failed = false;
 
-	queue_take(&pipeline->group, &group);
+	answer_queue_take(&pipeline->group, &group);
 	for (item = group.head; item && !failed; item = item->next) {
 		ExecStatusType status = PQresultStatus(item->result);
 
@@ -386,11 +300,11 @@ static void group_done(struct pipeline *pipeline)
 		(void)error_set(&bystander, ERR_UNAVAILABLE,
 				"rolled back with another call that failed: %.300s", failure.msg);
 	if (pipeline->state == PIPELINE_PREPARING) {
-		queue_clear(&group);
+		answer_queue_clear(&group);
 		setup_done(pipeline, failed ? &failure : NULL);
 		return;
 	}
-	while ((item = queue_pop(&group)) != NULL) {
+	while ((item = answer_queue_pop(&group)) != NULL) {
 		ExecStatusType status = PQresultStatus(item->result);
 
 		if (!failed)
@@ -399,7 +313,7 @@ static void group_done(struct pipeline *pipeline)
 			item->callback(item->context, NULL, &failure);
 		else
 			item->callback(item->context, NULL, &bystander);
-		expected_free(item);
+		answer_free(item);
 	}
 }
 
@@ -420,17 +334,17 @@ static void answered_out_of_turn(struct pipeline *pipeline, PGresult *result)
 /* Takes in one result, or (NULL) the end of a call's results. */
 static void take_result(struct pipeline *pipeline, PGresult *result)
 {
-	struct expected *head = pipeline->waiting.head;
+	struct answer *head = pipeline->waiting.head;
 	bool is_sync = result && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
 	if (!result) {
 		if (!head->is_sync && head->seen)
-			queue_push(&pipeline->group, queue_pop(&pipeline->waiting));
+			answer_queue_push(&pipeline->group, answer_queue_pop(&pipeline->waiting));
 	} else if (is_sync != head->is_sync || head->seen) {
 		answered_out_of_turn(pipeline, result);
 	} else if (is_sync) {
 		PQclear(result);
-		expected_free(queue_pop(&pipeline->waiting));
+		answer_free(answer_queue_pop(&pipeline->waiting));
 		group_done(pipeline);
 	} else {
 		head->seen = true;
@@ -497,7 +411,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 
 static void check_answer_time(struct pipeline *pipeline)
 {
-	const struct expected *head = pipeline->waiting.head;
+	const struct answer *head = pipeline->waiting.head;
 	uint64_t waited_ms;
 
 	if (!head)
@@ -549,9 +463,9 @@ int pipeline_new(const struct pipeline_options *options, struct pipeline **ret, 
 	pipeline->application_name = xstrdup(options->application_name);
 	pipeline->state = PIPELINE_WAITING;
 	pipeline->backoff_ms = PIPELINE_BACKOFF_MIN_MS;
-	queue_init(&pipeline->waiting);
-	queue_init(&pipeline->group);
-	queue_init(&pipeline->refused);
+	answer_queue_init(&pipeline->waiting);
+	answer_queue_init(&pipeline->group);
+	answer_queue_init(&pipeline->refused);
 	failed = sd_event_add_defer(options->event, &pipeline->flush, on_flush, pipeline);
 	if (failed >= 0)
 		failed = sd_event_source_set_enabled(pipeline->flush, SD_EVENT_OFF);
@@ -573,9 +487,9 @@ void pipeline_free(struct pipeline *pipeline)
 {
 	if (!pipeline)
 		return;
-	queue_clear(&pipeline->waiting);
-	queue_clear(&pipeline->group);
-	queue_clear(&pipeline->refused);
+	answer_queue_clear(&pipeline->waiting);
+	answer_queue_clear(&pipeline->group);
+	answer_queue_clear(&pipeline->refused);
 	sd_event_source_disable_unref(pipeline->io);
 	sd_event_source_disable_unref(pipeline->flush);
 	sd_event_source_disable_unref(pipeline->timer);
@@ -606,7 +520,7 @@ void pipeline_call(struct pipeline *pipeline, const struct pg_statement *stateme
 	CHECK(args->count == statement->param_count);
 	CHECK(sd_event_source_set_enabled(pipeline->flush, SD_EVENT_ONESHOT) >= 0);
 	if (pipeline->state != PIPELINE_UP) {
-		expect(&pipeline->refused, false, callback, context);
+		answer_expect(&pipeline->refused, false, callback, context);
 		return;
 	}
 	if (alone)
@@ -615,7 +529,7 @@ void pipeline_call(struct pipeline *pipeline, const struct pg_statement *stateme
 	if (PQsendQueryPrepared(pipeline->connection, statement->name, args->count, values,
 				args->lengths, binary, 1) != 1)
 		pipeline->broken = true;
-	expect(&pipeline->waiting, false, callback, context);
+	answer_expect(&pipeline->waiting, false, callback, context);
 	pipeline->group_open = true;
 	if (alone)
 		pipeline_sync(pipeline);
