@@ -44,7 +44,7 @@ handed() {
 	printf '#!/bin/sh\necho "$@"\n' >beside/rgridd
 	chmod +x beside/rgridd
 	ln -sf beside/rgrid linked
-	[ "$(./linked key create --name x)" = "key create --name x" ] && [ "$(./linked worker drain w)" = "worker drain w" ]
+	[ "$(./linked key create --name x)" = "key create --name x" ] && [ "$(./linked db status)" = "db status" ]
 }
 check "a verb of rgridd is handed to the one beside, also through a link" handed
 check "--version" says '^rgrid [0-9]' 0 --version
