@@ -52,8 +52,7 @@ static int open_socket(const struct api_options *options, int *ret_fd, struct er
 {
 	if (options->listen_fd < 0)
 		return listen_on(options->listen, ret_fd, err);
-	*ret_fd = options->listen_fd;
-	return 0;
+	return listen_inherit(options->listen_fd, ret_fd, err);
 }
 
 static void cleanup_server(struct server *server)

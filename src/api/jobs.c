@@ -1,4 +1,4 @@
-/* GET /api/v1/jobs…, cancelling and retrying them */
+/* GET /api/v1/jobs/{id}…, cancelling and retrying */
 #include <string.h>
 
 #include "api/job_reply.h"
@@ -13,9 +13,6 @@
 #include "core/job.h"
 #include "store/queries.h"
 
-/* Candidates that one page of a filtered list looks at. */
-#define SCAN_MAX 10000
-
 int jobs_get(struct request *request, struct reply *reply, struct error *err)
 {
 	CLEANUP(cleanup_request_db) struct request_db db = request_db_take(request);
@@ -24,144 +21,6 @@ int jobs_get(struct request *request, struct reply *reply, struct error *err)
 	if (request_resolve(request, db.pg, ID_JOB, request->args[0], &id, err) < 0)
 		return -1;
 	return job_reply_get(request, db.pg, id, request->args[0], reply, err);
-}
-
-/* Filters -------------------------------------------------------------------------------------- */
-
-struct job_filter {
-	enum job_state state; /* 0: any */
-	int64_t batch_id;     /* 0: any */
-	const char *name;
-	json_t *labels; /* owned; NULL: any */
-};
-
-static void cleanup_job_filter(struct job_filter *filter)
-{
-	json_decref(filter->labels);
-}
-
-static int read_labels(const struct query *query, struct job_filter *filter, struct error *err)
-{
-	for (size_t i = 0; i < query->count; i++) {
-		const char *text = query->params[i].value;
-		const char *equals;
-
-		if (!str_eq(query->params[i].name, "label"))
-			continue;
-		equals = strchr(text, '=');
-		if (equals == NULL || equals == text) {
-			error_set(err, ERR_INVALID, "must be of the form KEY=VALUE, not \"%.64s\"",
-				  text);
-			return error_field(err, "label");
-		}
-		CLEANUP(cleanup_free) char *key = xstrndup(text, (size_t)(equals - text));
-		if (filter->labels == NULL)
-			filter->labels = json_object();
-		if (json_object_get(filter->labels, key) != NULL) {
-			error_set(err, ERR_INVALID, "asks for \"%.64s\" twice", key);
-			return error_field(err, "label");
-		}
-		CHECK(json_object_set_new(filter->labels, key, json_string(equals + 1)) == 0);
-	}
-	return 0;
-}
-
-static int read_filter(const struct request *request, struct pg *pg, struct job_filter *ret,
-		       struct error *err)
-{
-	const char *state = query_get(&request->query, "state");
-	const char *batch = query_get(&request->query, "batch");
-
-	if (state != NULL && !job_state_parse(state, &ret->state)) {
-		error_set(err, ERR_INVALID,
-			  "must be queued, running, completed, failed or cancelled, not \"%.64s\"",
-			  state);
-		return error_field(err, "state");
-	}
-	if (batch != NULL && request_resolve(request, pg, ID_BATCH, batch, &ret->batch_id, err) < 0)
-		return error_field(err, "batch");
-	ret->name = query_get(&request->query, "name");
-	return read_labels(&request->query, ret, err);
-}
-
-/* Where candidates come from: the narrowest set that the database can walk from the newest. */
-static const char *source_of(const struct job_filter *filter)
-{
-	if (filter->batch_id != 0)
-		return "batch";
-	switch (filter->state) {
-	case JOB_QUEUED:
-		return "queued";
-	case JOB_RUNNING:
-		return "running";
-	case JOB_FAILED:
-	case JOB_CANCELLED:
-		return "unsuccessful";
-	case JOB_COMPLETED:
-	case JOB_STATE_MAX:
-		break;
-	}
-	return filter->labels != NULL ? "labels" : "all";
-}
-
-static int run_list(const struct request *request, struct pg *pg, const struct job_filter *filter,
-		    int64_t before, int64_t scan, int64_t limit, PGresult **ret, struct error *err)
-{
-	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
-	CLEANUP(cleanup_free)
-	char *labels = filter->labels != NULL ? json_to_text(filter->labels) : NULL;
-
-	pg_param_i64(&params, request->who.project_id);
-	pg_param_text(&params, source_of(filter));
-	pg_param_i64(&params, before);
-	pg_param_i64(&params, scan);
-	if (filter->batch_id != 0)
-		pg_param_i64(&params, filter->batch_id);
-	else
-		pg_param_null(&params);
-	pg_param_text(&params, filter->name);
-	pg_param_text(&params, labels);
-	if (filter->state != 0)
-		pg_param_i64(&params, (int64_t)filter->state);
-	else
-		pg_param_null(&params);
-	pg_param_i64(&params, limit);
-	return pg_run(pg, &query_jobs_list, &params, ret, err);
-}
-
-enum list_column { LIST_SCANNED, LIST_SCANNED_TO, LIST_JOB };
-
-int jobs_list(struct request *request, struct reply *reply, struct error *err)
-{
-	CLEANUP(cleanup_job_filter) struct job_filter filter = {0};
-	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
-	char cursor[CURSOR_TEXT_BYTES];
-	int64_t before;
-	int64_t limit;
-
-	if (page_read(request, CURSOR_JOBS, INT64_MAX, &before, &limit, err) < 0)
-		return -1;
-	CLEANUP(cleanup_request_db) struct request_db db = request_db_take(request);
-	if (read_filter(request, db.pg, &filter, err) < 0)
-		return -1;
-	bool is_filtered = filter.state != 0 || filter.name != NULL || filter.labels != NULL;
-	int64_t scan = is_filtered ? SCAN_MAX : limit;
-	if (run_list(request, db.pg, &filter, before, scan, limit, &result, err) < 0)
-		return -1;
-	json_t *items = json_array();
-	int64_t last = 0;
-	for (int row = 0; row < PQntuples(result); row++) {
-		if (pg_get_text_or_null(result, row, LIST_JOB) == NULL)
-			continue; /* nothing found; the row tells how far the search came */
-		last = pg_get_i64(result, row, LIST_JOB + JOB_COLUMN_ID);
-		CHECK(json_array_append_new(items, job_view_json(result, row, LIST_JOB)) == 0);
-	}
-	bool is_full = json_array_size(items) == (size_t)limit;
-	bool has_more = is_full || pg_get_i64(result, 0, LIST_SCANNED) == scan;
-	if (!is_full && has_more)
-		last = pg_get_i64(result, 0, LIST_SCANNED_TO);
-	return page_reply(request, reply, items,
-			  has_more ? cursor_format(CURSOR_JOBS, &last, 1, cursor) : NULL);
 }
 
 /* History -------------------------------------------------------------------------------------- */

@@ -1,11 +1,14 @@
 #include "api/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/fs.h"
 #include "base/str.h"
 
 #define BACKLOG 1024
@@ -72,6 +75,18 @@ int listen_on(const char *address, int *ret_fd, struct error *err)
 	int result = open_socket(found, address, ret_fd, err);
 	freeaddrinfo(found);
 	return result;
+}
+
+int listen_inherit(int fd, int *ret_fd, struct error *err)
+{
+	/* A copy, so that the original (standard input, say) keeps its number's meaning. */
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (copy < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "no socket was handed over");
+	*ret_fd = copy;
+	/* Several threads accept from it: who comes too late must not wait. */
+	return fs_set_nonblocking(copy, err);
 }
 
 int listen_address(int fd, char ret_address[LISTEN_ADDRESS_BYTES], struct error *err)

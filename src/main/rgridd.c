@@ -38,8 +38,8 @@ struct verb {
 	const char *synopsis;
 	const char *summary;
 	enum conf_user settings; /* parameters taken as options */
-	const char *options;	 /* long names out of own_options, separated by spaces */
 	int positional_count;
+	const char *options; /* long names out of own_options, separated by spaces */
 	int (*run)(struct call *call, struct error *err);
 	const char *description;
 };
@@ -161,35 +161,36 @@ static int run_config_table(struct call *call, struct error *err)
 	return print_made(conf_markdown);
 }
 
+static const char up_description[] =
+	"Makes a private PostgreSQL cluster in the data directory on first use, starts the API "
+	"and the workers, and prints how to use them. Ctrl-C lets running jobs end and stops "
+	"everything; a second one stops at once. The next `up` in the same directory finds all "
+	"jobs again.";
+
 static const struct verb verbs[] = {
-	{"up", "[options]", "Start a whole grid on this machine", CONF_UP, "env-file verbose", 0,
-	 run_up,
-	 "Makes a private PostgreSQL cluster in the data directory on first use, starts the API "
-	 "and the "
-	 "workers, and prints how to use them. Ctrl-C lets running jobs end and stops everything; "
-	 "a "
-	 "second one stops at once. The next `up` in the same directory finds all jobs again."},
-	{"api", "[options]", "Serve the HTTP API", CONF_API, "listen-inherited", 0, run_api, NULL},
+	{"up", "[options]", "Start a whole grid on this machine", CONF_UP, 0, "env-file verbose",
+	 run_up, up_description},
+	{"api", "[options]", "Serve the HTTP API", CONF_API, 0, "listen-inherited", run_api, NULL},
 	{"orchestrator", "[options]", "Keep the workers, move and rescue jobs", CONF_ORCHESTRATOR,
-	 "", 0, run_orchestrator, NULL},
-	{"db migrate", "[options]", "Bring the database to this program's schema", CONF_OPERATOR,
-	 "", 0, run_db_migrate, NULL},
+	 0, "", run_orchestrator, NULL},
+	{"db migrate", "[options]", "Bring the database to this program's schema", CONF_OPERATOR, 0,
+	 "", run_db_migrate, NULL},
 	{"db status", "[options]", "Say whether the database answers and is up to date",
-	 CONF_OPERATOR, "", 0, run_db_status, NULL},
-	{"key create", "[options] NAME", "Make an API key and print it", CONF_OPERATOR,
-	 "project scopes expires", 1, run_key_create, NULL},
-	{"key list", "[options]", "List a project's API keys", CONF_OPERATOR, "project json", 0,
+	 CONF_OPERATOR, 0, "", run_db_status, NULL},
+	{"key create", "[options] NAME", "Make an API key and print it", CONF_OPERATOR, 1,
+	 "project scopes expires", run_key_create, NULL},
+	{"key list", "[options]", "List a project's API keys", CONF_OPERATOR, 0, "project json",
 	 run_key_list, NULL},
-	{"key revoke", "[options] LABEL", "Revoke an API key", CONF_OPERATOR, "project", 1,
+	{"key revoke", "[options] LABEL", "Revoke an API key", CONF_OPERATOR, 1, "project",
 	 run_key_revoke, NULL},
-	{"config check", "[options]", "Check the configuration", CONF_EVERY, "", 0,
+	{"config check", "[options]", "Check the configuration", CONF_EVERY, 0, "",
 	 run_config_check, NULL},
-	{"config show", "[options]", "Show each parameter with its source", CONF_EVERY, "json", 0,
+	{"config show", "[options]", "Show each parameter with its source", CONF_EVERY, 0, "json",
 	 run_config_show, NULL},
-	{"config sample", "", "Print a configuration file with all defaults", CONF_EVERY, "", 0,
+	{"config sample", "", "Print a configuration file with all defaults", CONF_EVERY, 0, "",
 	 run_config_sample, NULL},
 	{"config table", "", "Print the parameters as docs/configuration.md lists them", CONF_EVERY,
-	 "", 0, run_config_table, NULL},
+	 0, "", run_config_table, NULL},
 };
 
 static bool has_word(const char *words, const char *word)

@@ -41,8 +41,11 @@ static void append_text(struct buf *out, const char *text, size_t bytes)
 		buf_append(out, text, bytes);
 		return;
 	}
-	for (size_t i = 0; i < bytes; i++)
-		buf_append_char(out, (unsigned char)text[i] < 0x80 ? text[i] : '?');
+	for (size_t i = 0; i < bytes; i++) {
+		bool is_ascii = (unsigned char)text[i] < 0x80;
+
+		buf_append(out, is_ascii ? &text[i] : "?", 1);
+	}
 }
 
 /* Opens the next parameter; what is appended up to arg_end is its value. */

@@ -163,14 +163,14 @@ static void take_in(struct cache *cache, const char *name)
 
 static int scan(struct cache *cache, struct error *err)
 {
-	CLEANUP(cleanup_dir) DIR *directory = NULL;
-	CLEANUP(cleanup_fd) int fd = fcntl(cache->directory_fd, F_DUPFD_CLOEXEC, 0);
+	int fd = fcntl(cache->directory_fd, F_DUPFD_CLOEXEC, 0);
+	CLEANUP(cleanup_dir) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *item;
 
-	directory = fd < 0 ? NULL : fdopendir(fd);
-	if (!directory)
+	if (!directory) {
+		cleanup_fd(&fd);
 		return error_set_errno(err, ERR_INTERNAL, errno, "cannot read the blob cache");
-	fd = -1;
+	}
 	while ((item = readdir(directory)) != NULL)
 		take_in(cache, item->d_name);
 	evict(cache, cache->bytes_max);

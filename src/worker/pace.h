@@ -9,7 +9,7 @@
 
 #define PACE_POLL_MIN_MS       5
 #define PACE_POLL_MAX_MS       1000
-#define PACE_SHORT_JOB_US      (200 * 1000)
+#define PACE_SHORT_JOB_US      200000ULL
 #define PACE_PREFETCH_PER_SLOT 4
 /* So many jobs must have run before their mean says something. */
 #define PACE_SAMPLES_MIN 4

@@ -21,7 +21,7 @@ void roster_add(struct roster *roster, struct run *run)
 {
 	if (roster->count == roster->capacity) {
 		roster->capacity = roster->capacity ? roster->capacity * 2 : 16;
-		roster->runs = xreallocarray(roster->runs, roster->capacity, sizeof(run));
+		roster->runs = xreallocarray(roster->runs, roster->capacity, sizeof(struct run *));
 	}
 	roster->runs[roster->count++] = run;
 }

@@ -18,29 +18,29 @@
 
 struct run {
 	const struct run_services *services;
-	enum run_state state;
 	struct lease_id lease;
 	int64_t batch_id;
-	int32_t batch_index;
 	struct job_spec spec;
-	bool has_spec;
 	uint64_t claimed_ms;
 	size_t slot;
-	int work_fd; /* the sandbox's, while a slot is held */
-	struct tree_owner owner;
 	struct stage *stage;
 	struct log_pump *pump; /* from run_start on */
 	struct outputs *outputs;
 	struct process *process; /* while it runs */
-	bool started;
-	bool cancelled;
 	uint64_t run_us;
 	uint64_t cpu_us;
 	uint64_t memory_peak_bytes;
-	struct report report;
 	uint64_t log_group; /* the group that logs were last sent in, and how many went with it */
 	size_t logs_in_group;
 	size_t logs_in_flight;
+	struct report report;
+	enum run_state state;
+	int32_t batch_index;
+	int work_fd; /* the sandbox's, while a slot is held */
+	struct tree_owner owner;
+	bool has_spec;
+	bool started;
+	bool cancelled;
 	bool is_being_reported;
 };
 

@@ -43,39 +43,55 @@ static void refuse(struct walk *walk, const char *why)
 	for (i = 0; walk->path[i] != '\0'; i++) {
 		unsigned char c = (unsigned char)walk->path[i];
 
-		printable[i] = c < 0x20 || c >= 0x7f ? '?' : (char)c;
+		printable[i] = '?';
+		if (c >= 0x20 && c < 0x7f)
+			printable[i] = walk->path[i];
 	}
 	printable[i] = '\0';
 	walk->options.refuse(walk->options.context, printable, why);
 }
 
+/* Opens a directory of this file system; NULL with the reason. */
+static DIR *open_directory(const struct walk *walk, int parent_fd, const char *name,
+			   dev_t *ret_device, const char **ret_why)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct stat status;
+
+	if (!directory || fstat(fd, &status) < 0) {
+		*ret_why = strerror(errno);
+	} else if (walk->depth > 0 && status.st_dev != walk->device) {
+		*ret_why = "it is another file system";
+	} else {
+		*ret_device = status.st_dev;
+		return directory;
+	}
+	if (directory)
+		(void)closedir(directory);
+	else
+		cleanup_fd(&fd);
+	return NULL;
+}
+
 static void push_directory(struct walk *walk, int parent_fd, const char *name, size_t path_bytes)
 {
-	CLEANUP(cleanup_fd) int fd = -1;
-	struct stat status;
+	const char *why;
+	DIR *directory;
 
 	if (walk->depth == LIMIT_ARTIFACTS_DEPTH) {
 		refuse(walk, "it lies too deep");
 		return;
 	}
-	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		refuse(walk, strerror(errno));
+	directory = open_directory(walk, parent_fd, name, &walk->device, &why);
+	if (!directory) {
+		refuse(walk, why);
 		return;
 	}
-	if (walk->depth > 0 && status.st_dev != walk->device) {
-		refuse(walk, "it is another file system");
-		return;
-	}
-	walk->device = status.st_dev;
-	walk->frames[walk->depth].directory = fdopendir(fd);
-	if (!walk->frames[walk->depth].directory) {
-		refuse(walk, strerror(errno));
-		return;
-	}
-	fd = -1;
-	walk->frames[walk->depth].path_bytes = path_bytes;
-	walk->depth++;
+	walk->frames[walk->depth++] = (struct frame){
+		.directory = directory,
+		.path_bytes = path_bytes,
+	};
 }
 
 struct walk *walk_new(const struct walk_options *options)

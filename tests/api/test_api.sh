@@ -315,8 +315,45 @@ is "who has the bytes may upload them too" 201
 req GET "/api/v1/blobs/$sha"
 is "and use them then" 200
 
-# The end ----------------------------------------------------------------------------------------
+check "up to here without a complaint" test "$(grep -Ec '"level":"(warning|error)"' "$TEST_DIR/api.log")" -eq 0
+
+# The database comes and goes --------------------------------------------------------------------
+
+elsewhere() { psql -X -A -t -q -v ON_ERROR_STOP=1 -d "${RGRID_TEST_CONNINFO/dbname=rgrid/dbname=postgres}" -c "$1"; }
+cut_off() { elsewhere "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'rgrid'" >/dev/null; }
+KEY=$ONE
+job=$(submit)
+curl -sSN -m 60 -H "Authorization: Bearer $KEY" "$URL/api/v1/jobs/$job/logs?follow=1" >"$TEST_DIR/events" 2>&1 &
+follower=$!
+saw() { grep -q "$1" "$TEST_DIR/events"; }
+wait_until 5 saw '"state":"queued"'
+cut_off
+req GET "/api/v1/jobs/$job"
+is "connections that the database has closed are made anew" 200
+submit >/dev/null
+cut_off
+submit >"$TEST_DIR/id"
+check "also for submissions" grep -q job_ "$TEST_DIR/id"
+elsewhere "ALTER DATABASE rgrid ALLOW_CONNECTIONS false"
+cut_off
+for at in "GET /api/v1/jobs/$job" "POST /api/v1/jobs/$job/cancel" "GET /readyz" "GET /metrics"; do
+	req "${at% *}" "${at#* }"
+	is "without a database it is not available: $at" 503
+done
+post /api/v1/jobs "$SPEC"
+is "nor for submissions" 503
+check "but soon again, perhaps" header 'retry-after: 1'
+has "and says so" '[.type, .status]' '["https://rgrid.dev/problems/unavailable",503]'
+req GET /livez
+is "it lives all the same" 200
+elsewhere "ALTER DATABASE rgrid ALLOW_CONNECTIONS true"
+req GET "/readyz"
+is "and is ready when the database is" 200
+post /api/v1/jobs "$SPEC"
+is "for submissions too" 201
+req POST "/api/v1/jobs/$job/cancel"
+check "followers have missed nothing" wait_until 10 saw 'event: end'
+wait "$follower"
 
 check "SIGTERM ends it well" api_stop
-check "without a complaint" test "$(grep -Ec '"level":"(warning|error)"' "$TEST_DIR/api.log")" -eq 0
 tap_end
