@@ -5,6 +5,7 @@
 #include "api/job_view.h"
 #include "api/once.h"
 #include "api/page.h"
+#include "api/refuse.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/spec_list.h"
@@ -334,10 +335,8 @@ int batches_retry(struct request *request, struct reply *reply, struct error *er
 	json_read_str(&reader, "only", 0, SIZE_MAX, &only);
 	if (json_reader_finish(&reader) < 0)
 		return -1;
-	if (!str_eq(only, "failed") && !str_eq(only, "all")) {
-		error_set(err, ERR_INVALID, "must be \"failed\" or \"all\"");
-		return error_field(err, "only");
-	}
+	if (!str_eq(only, "failed") && !str_eq(only, "all"))
+		return refuse_field(err, "only", "must be \"failed\" or \"all\"");
 	CLEANUP(cleanup_request_db) struct request_db db = request_db_take(request);
 	if (request_resolve(request, db.pg, ID_BATCH, request->args[0], &id, err) < 0)
 		return -1;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/content.h"
+#include "api/refuse.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "base/check.h"
@@ -13,8 +14,7 @@ static int read_digest(const char *hex, uint8_t ret[SHA256_BYTES], struct error 
 {
 	if (sha256_from_hex(hex, ret))
 		return 0;
-	error_set(err, ERR_INVALID, "must be a SHA-256: exactly 64 lower-case hexadecimal digits");
-	return error_field(err, "sha256");
+	return refuse_field(err, "sha256", "must be exactly 64 lower-case hexadecimal digits");
 }
 
 /* Whether the worker is who it says, and may. */
@@ -145,9 +145,12 @@ static int read_names(const json_t *names, uint8_t *digests, struct error *err)
 		const char *hex = json_string_value(json_array_get(names, i));
 
 		if (hex == NULL || !sha256_from_hex(hex, digests + i * SHA256_BYTES)) {
-			error_set(err, ERR_INVALID,
-				  "must be a SHA-256: exactly 64 lower-case hexadecimal digits");
-			return error_field(err, "blobs[%zu]", i);
+			char field[32];
+
+			(void)snprintf(field, sizeof(field), "blobs[%zu]", i);
+			return refuse_field(
+				err, field,
+				"must be a SHA-256: exactly 64 lower-case hexadecimal digits");
 		}
 	}
 	return 0;

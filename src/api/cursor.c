@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/refuse.h"
 #include "base/check.h"
 #include "base/encode.h"
 #include "base/str.h"
@@ -43,9 +44,8 @@ int cursor_parse(const char *text, enum cursor_kind kind, int64_t *ret_numbers, 
 	if (is_ours)
 		is_ours = str_eq(cursor_format(kind, numbers, count, again), text);
 	if (!is_ours) {
-		error_set(err, ERR_INVALID, "is not a cursor of this list");
-		error_hint(err, "pass the next_cursor of the page before, unchanged");
-		return error_field(err, "cursor");
+		refuse_field(err, "cursor", "is not one of this list");
+		return error_hint(err, "pass the next_cursor of the page before, unchanged");
 	}
 	memcpy(ret_numbers, numbers, count * sizeof(numbers[0]));
 	return 0;

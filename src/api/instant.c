@@ -110,6 +110,6 @@ int instant_parse(const char *text, int64_t *ret_wall_us, struct error *err)
 {
 	if (read_instant(text, ret_wall_us))
 		return 0;
-	error_set(err, ERR_INVALID, "is not a time: \"%.64s\"", text);
+	error_set(err, ERR_INVALID, "\"%.64s\" is not a time", text);
 	return error_hint(err, "write it as in 2026-11-23T18:53:21Z");
 }

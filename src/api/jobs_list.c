@@ -3,6 +3,7 @@
 
 #include "api/job_view.h"
 #include "api/page.h"
+#include "api/refuse.h"
 #include "api/routes.h"
 #include "base/check.h"
 #include "base/json.h"
@@ -35,16 +36,14 @@ static int read_labels(const struct query *query, struct job_filter *filter, str
 			continue;
 		equals = strchr(text, '=');
 		if (equals == NULL || equals == text) {
-			error_set(err, ERR_INVALID, "must be of the form KEY=VALUE, not \"%.64s\"",
-				  text);
-			return error_field(err, "label");
+			return refuse_field(err, "label",
+					    "must be of the form KEY=VALUE, not \"%.64s\"", text);
 		}
 		CLEANUP(cleanup_free) char *key = xstrndup(text, (size_t)(equals - text));
 		if (filter->labels == NULL)
 			filter->labels = json_object();
 		if (json_object_get(filter->labels, key) != NULL) {
-			error_set(err, ERR_INVALID, "asks for \"%.64s\" twice", key);
-			return error_field(err, "label");
+			return refuse_field(err, "label", "asks for \"%.64s\" twice", key);
 		}
 		CHECK(json_object_set_new(filter->labels, key, json_string(equals + 1)) == 0);
 	}
@@ -58,10 +57,10 @@ static int read_filter(const struct request *request, struct pg *pg, struct job_
 	const char *batch = query_get(&request->query, "batch");
 
 	if (state != NULL && !job_state_parse(state, &ret->state)) {
-		error_set(err, ERR_INVALID,
-			  "must be queued, running, completed, failed or cancelled, not \"%.64s\"",
-			  state);
-		return error_field(err, "state");
+		return refuse_field(err, "state",
+				    "must be queued, running, completed, failed or cancelled, not "
+				    "\"%.64s\"",
+				    state);
 	}
 	if (batch != NULL && request_resolve(request, pg, ID_BATCH, batch, &ret->batch_id, err) < 0)
 		return error_field(err, "batch");

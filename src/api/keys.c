@@ -4,6 +4,7 @@
 #include "api/instant.h"
 #include "api/job_view.h"
 #include "api/page.h"
+#include "api/refuse.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "base/check.h"
@@ -134,7 +135,7 @@ static int read_key(const struct request *request, struct key_request *ret, stru
 		return -1;
 	ret->expires = expires_at != NULL;
 	if (ret->expires && instant_parse(expires_at, &ret->expires_us, err) < 0)
-		return error_field(err, "expires_at");
+		return refuse_value(err, "expires_at");
 	return 0;
 }
 
@@ -167,8 +168,7 @@ int keys_create(struct request *request, struct reply *reply, struct error *err)
 	if (pg_run(db.pg, &query_key_create, &params, &result, err) < 0)
 		return -1;
 	if (PQntuples(result) == 0) {
-		error_set(err, ERR_INVALID, "must be in the future");
-		return error_field(err, "expires_at");
+		return refuse_field(err, "expires_at", "must be in the future");
 	}
 	json_t *json = key_json(result, 0);
 	CHECK(json_object_set_new(json, "key", json_string(key)) == 0);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/instant.h"
+#include "api/refuse.h"
 #include "base/check.h"
 #include "base/str.h"
 #include "core/job.h"
@@ -20,11 +21,10 @@ int log_streams_parse(const char *text, unsigned *ret, struct error *err)
 		enum log_stream stream;
 
 		if (!log_stream_parse(name, &stream)) {
-			error_set(err, ERR_INVALID,
-				  "must name stdout, stderr or system, separated by commas, not "
-				  "\"%.64s\"",
-				  name);
-			return error_field(err, "stream");
+			return refuse_field(err, "stream",
+					    "must name stdout, stderr or system, separated by "
+					    "commas, not \"%.64s\"",
+					    name);
 		}
 		streams |= 1U << stream;
 		at = at[bytes] == ',' ? at + bytes + 1 : NULL;
@@ -50,8 +50,7 @@ int log_event_id_parse(const char *text, int64_t *ret_attempt, int64_t *ret_seq,
 		    parse_i64(dot + 1, -1, INT32_MAX, ret_seq, err) == 0)
 			return 0;
 	}
-	error_set(err, ERR_INVALID, "is not the id of an event of this stream");
-	return error_field(err, "Last-Event-ID");
+	return refuse_field(err, "Last-Event-ID", "is not the id of an event of this stream");
 }
 
 static int seek_since(struct pg *pg, const char *since, struct log_position *position,
@@ -71,9 +70,9 @@ static int seek_since(struct pg *pg, const char *since, struct log_position *pos
 		pg_param_null(&params);
 		pg_param_i64(&params, (int64_t)ago_ms * 1000);
 	} else {
-		error_set(err, ERR_INVALID, "is neither a time nor a duration: \"%.64s\"", since);
-		error_hint(err, "write 2026-11-23T18:53:21Z, or 10m for the last ten minutes");
-		return error_field(err, "since");
+		refuse_field(err, "since", "is neither a time nor a duration: \"%.64s\"", since);
+		return error_hint(err, "write 2026-11-23T18:53:21Z, or 10m for the last ten "
+				       "minutes");
 	}
 	if (pg_run(pg, &query_log_since, &params, &result, err) < 0)
 		return -1;
@@ -151,7 +150,7 @@ int log_position_seek(const struct request *request, struct pg *pg, unsigned str
 	uint64_t lines;
 
 	if (tail != NULL && parse_u64(tail, 0, LIMIT_TAIL_LINES, &lines, err) < 0)
-		return error_field(err, "tail");
+		return refuse_value(err, "tail");
 	if (since != NULL && seek_since(pg, since, position, err) < 0)
 		return -1;
 	return tail != NULL ? seek_tail(pg, streams, lines, position, err) : 0;

@@ -10,7 +10,7 @@
 
 int once_mismatch(struct error *err)
 {
-	error_set(err, ERR_UNPROCESSABLE, "this key was used for another request");
+	error_set(err, ERR_UNPROCESSABLE, "this Idempotency-Key was used for another request");
 	error_hint(err, "use a new Idempotency-Key for each new request");
 	return error_field(err, "Idempotency-Key");
 }

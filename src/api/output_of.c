@@ -1,5 +1,6 @@
 #include "api/output_of.h"
 
+#include "api/refuse.h"
 #include "base/str.h"
 #include "core/job.h"
 #include "store/queries.h"
@@ -16,7 +17,7 @@ int output_of(const struct request *request, struct pg *pg, int64_t *ret_job, in
 	int64_t job;
 
 	if (text != NULL && parse_i64(text, 1, INT32_MAX, &attempt, err) < 0)
-		return error_field(err, "attempt");
+		return refuse_value(err, "attempt");
 	if (request_resolve(request, pg, ID_JOB, request->args[0], &job, err) < 0)
 		return -1;
 	pg_param_i64(&params, job);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/refuse.h"
 #include "base/check.h"
 #include "base/str.h"
 
@@ -184,6 +185,5 @@ int query_get_bool(const struct query *query, const char *name, bool *ret, struc
 		*ret = true;
 		return 0;
 	}
-	error_set(err, ERR_INVALID, "must be 1 or 0, not \"%.64s\"", value);
-	return error_field(err, "%s", name);
+	return refuse_field(err, name, "must be 1 or 0, not \"%.64s\"", value);
 }

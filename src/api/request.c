@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/refuse.h"
 #include "api/server.h"
 #include "base/check.h"
 #include "base/json.h"
@@ -108,10 +109,9 @@ int request_idempotency_key(const struct request *request, const char **ret, str
 	for (size_t i = 0; i < bytes; i++)
 		is_good = is_good && key[i] > ' ' && key[i] < 0x7f;
 	if (!is_good) {
-		error_set(err, ERR_INVALID,
-			  "must be 1 to %d visible ASCII characters without spaces",
-			  LIMIT_IDEMPOTENCY_KEY_BYTES);
-		return error_field(err, "Idempotency-Key");
+		return refuse_field(err, "Idempotency-Key",
+				    "must be 1 to %d visible ASCII characters without spaces",
+				    LIMIT_IDEMPOTENCY_KEY_BYTES);
 	}
 	*ret = key;
 	return 0;
@@ -136,5 +136,5 @@ int request_limit(const struct request *request, int64_t *ret, struct error *err
 	*ret = DEFAULT_PAGE;
 	if (text == NULL || parse_i64(text, 1, LIMIT_PAGE, ret, err) == 0)
 		return 0;
-	return error_field(err, "limit");
+	return refuse_value(err, "limit");
 }

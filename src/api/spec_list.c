@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/refuse.h"
 #include "base/check.h"
 #include "core/limits.h"
 #include "store/queries.h"
@@ -41,9 +42,8 @@ int spec_list_read(const json_t *array, struct spec_list *ret, struct error *err
 	size_t count = json_array_size(array);
 
 	if (count == 0 || count > LIMIT_BULK_JOBS) {
-		error_set(err, ERR_INVALID, "must have 1 to %d elements, not %zu", LIMIT_BULK_JOBS,
-			  count);
-		return error_field(err, "jobs");
+		return refuse_field(err, "jobs", "must have 1 to %d elements, not %zu",
+				    LIMIT_BULK_JOBS, count);
 	}
 	make_room(&list, count);
 	for (size_t i = 0; i < count; i++) {
@@ -118,7 +118,8 @@ static int blame_field(void *context, const uint8_t blob[SHA256_BYTES], const ch
 	if (bsearch(blob, missing->items, missing->count, SHA256_BYTES, compare_digests) == NULL)
 		return 0;
 	sha256_to_hex(blob, hex);
-	error_set(blame->err, ERR_UNPROCESSABLE, "this project has no blob %s", hex);
+	error_set(blame->err, ERR_UNPROCESSABLE, "%s%s%s: this project has no blob %s", blame->path,
+		  blame->path[0] != '\0' ? "." : "", field, hex);
 	error_hint(blame->err, "upload it first: PUT /api/v1/blobs/%s", hex);
 	error_field(blame->err, "%s%s%s", blame->path, blame->path[0] != '\0' ? "." : "", field);
 	return 1;

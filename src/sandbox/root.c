@@ -72,7 +72,7 @@ static int copy_init(int root_fd, const char *init, struct error *err)
 	buf_init(&program, INIT_BYTES_MAX);
 	int result = fs_read(AT_FDCWD, init, &program, err);
 	CLEANUP(cleanup_fd)
-	int fd = openat(root_fd, ROOT_INIT + 1, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	int fd = openat(root_fd, &ROOT_INIT[1], O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	if (result == 0 && (fd < 0 || fchmod(fd, 0755) < 0))
 		result = error_set_errno(err, ERR_INTERNAL, errno, "cannot create " ROOT_INIT);
 	if (result == 0)

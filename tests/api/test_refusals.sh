@@ -81,6 +81,7 @@ for query in limit=0 limit=1001 limit=-1 limit=x limit= limit=1e3 limit=99999999
 	req GET "/api/v1/jobs?$query"
 	refused "$query is refused" 400 limit
 done
+has "a refusal's text names the field too" .detail 'limit: "99999999999999999999" is not a whole number between 1 and 1000'
 for query in state=done state= label=x label==x "label=a=1&label=a=2" cursor=x cursor= cursor=j0000000000000000000; do
 	req GET "/api/v1/jobs?$query"
 	refused "$query is refused" 400 "${query%%=*}"
