@@ -182,6 +182,8 @@ int opt_parse(const struct opt_command *command, int argc, const char **argv,
 		if (result < 0)
 			return -1;
 	}
+	if (kept < argc)
+		argv[kept] = NULL; /* as argv itself ends */
 	*ret_positional = argv;
 	*ret_count = kept;
 	*ret_help = scan.want_help;

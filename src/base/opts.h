@@ -77,8 +77,8 @@ struct opt_command {
 };
 
 /* Parses argv[0..argc) (without the verb). Positional arguments are returned as a pointer to the
- * first and a count, in order (argv is permuted in place). -h/--help sets *ret_help and returns 0.
- * ERR_INVALID with a hint ("did you mean --memory?") otherwise. */
+ * first and a count, in order, ended by NULL (argv is permuted in place). -h/--help sets *ret_help
+ * and returns 0. ERR_INVALID with a hint ("did you mean --memory?") otherwise. */
 MUST_CHECK int opt_parse(const struct opt_command *command, int argc, const char **argv,
 			 const char ***ret_positional, int *ret_count, bool *ret_help,
 			 struct error *err);

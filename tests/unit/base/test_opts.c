@@ -115,6 +115,13 @@ TEST(opts_after_the_script_are_the_scripts)
 	EXPECT_STR(positional[4], "--help");
 }
 
+TEST(opts_positional_ends_with_null)
+{
+	EXPECT_OK(PARSE("--name", "x", "a.py", "b"), err);
+	EXPECT_INT(count, 2);
+	EXPECT(positional[count] == NULL);
+}
+
 TEST(opts_double_dash_ends_options)
 {
 	EXPECT_OK(PARSE("-d", "--", "--name", "-v"), err);
