@@ -1,6 +1,7 @@
 /* A job's specification: what the user asked for, immutable once accepted. It travels as JSON
  * (API body, then job.spec in the database, then the worker); this is its one parser and its one
- * writer, so the API, the worker and the command line cannot disagree. docs/api.md shows the members.
+ * writer, so the API, the worker and the command line cannot disagree. docs/api.md shows the
+ * members.
  *
  * {
  *   "name": "nightly",                       optional
