@@ -60,6 +60,7 @@ bare_bundle() {
 	"$probe" --timeout 60s "$scratch/probe" sleep 60 >/dev/null 2>&1 </dev/null 3>/dev/null &
 	local outer=$!
 	until init=$(pgrep -P "$outer") && inner=$(pgrep -P "$init") && pgrep -f '^/.rgrid-init sleep 60' >/dev/null; do
+		kill -0 "$outer" || return 1
 		read -rt 0.05 <> <(:) || true
 	done
 	cp -a "/proc/$inner/root/media/root" "$scratch/root"
