@@ -16,6 +16,10 @@ BEGIN
 		BEGIN
 			IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name) THEN
 				EXECUTE pg_catalog.format('CREATE ROLE %I %s', wanted.name, wanted.attributes);
+				-- A statement of theirs that takes longer holds up everybody else.
+				IF wanted.attributes = 'LOGIN' THEN
+					EXECUTE pg_catalog.format('ALTER ROLE %I SET statement_timeout = ''60s''', wanted.name);
+				END IF;
 			END IF;
 		EXCEPTION WHEN duplicate_object OR unique_violation THEN
 			NULL; -- another database of the cluster is being migrated at this moment

@@ -12,6 +12,27 @@
 
 #define EXIT_NOT_FOUND	    127
 #define EXIT_NOT_EXECUTABLE 126
+#define FIRST_LINE_BYTES    256 /* as much of it as the kernel reads */
+
+/* "No such file" is also the kernel's word for an interpreter that is not there. */
+static void complain(const char *program, int reason)
+{
+	char line[FIRST_LINE_BYTES] = "";
+	FILE *script = reason == ENOENT ? fopen(program, "re") : NULL;
+	char *interpreter = NULL;
+
+	if (script && fgets(line, sizeof(line), script) && strncmp(line, "#!", 2) == 0) {
+		interpreter = line + 2 + strspn(line + 2, " \t");
+		interpreter[strcspn(interpreter, " \t\r\n")] = '\0';
+	}
+	if (interpreter)
+		fprintf(stderr, "rgrid: cannot start %s: its interpreter %s is not there\n",
+			program, interpreter);
+	else
+		fprintf(stderr, "rgrid: cannot start %s: %s\n", program, strerror(reason));
+	if (script)
+		(void)fclose(script);
+}
 
 int main(int argc, char **argv)
 {
@@ -19,13 +40,13 @@ int main(int argc, char **argv)
 		return 2;
 	pid_t script = fork();
 	if (script < 0) {
-		fprintf(stderr, "rgrid: cannot start %s: %s\n", argv[1], strerror(errno));
+		complain(argv[1], errno);
 		return EXIT_NOT_EXECUTABLE;
 	}
 	if (script == 0) {
 		execvp(argv[1], argv + 1);
 		int reason = errno;
-		fprintf(stderr, "rgrid: cannot start %s: %s\n", argv[1], strerror(reason));
+		complain(argv[1], reason);
 		_exit(reason == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 	}
 	for (;;) {

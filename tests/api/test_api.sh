@@ -320,7 +320,7 @@ check "up to here without a complaint" test "$(grep -Ec '"level":"(warning|error
 # The database comes and goes --------------------------------------------------------------------
 
 elsewhere() { psql -X -A -t -q -v ON_ERROR_STOP=1 -d "${RGRID_TEST_CONNINFO/dbname=rgrid/dbname=postgres}" -c "$1"; }
-cut_off() { elsewhere "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'rgrid'" >/dev/null; }
+cut_off() { elsewhere "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'rgrid'" >/dev/null; }
 KEY=$ONE
 job=$(submit)
 curl -sSN -m 60 -H "Authorization: Bearer $KEY" "$URL/api/v1/jobs/$job/logs?follow=1" >"$TEST_DIR/events" 2>&1 &

@@ -75,7 +75,7 @@ check "--parallel 2 never lets three run at once, and lets two" cap_holds
 
 fails_stop() {
 	seq 1 40 >forty.txt
-	echo 'import sys; sys.exit(5)' >always.py
+	echo 'import sys, time; time.sleep(0.3); sys.exit(5)' >always.py
 	"$RGRID" run --each-line forty.txt --parallel 2 --max-fails 3 always.py >/dev/null 2>&1
 	[ $? -eq 1 ] || return 1
 	"$RGRID" batch status last --json | jq -e '.counts.cancelled > 20 and .counts.failed >= 3 and (.counts.failed + .counts.cancelled == 40)'

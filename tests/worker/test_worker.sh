@@ -74,6 +74,18 @@ else
 fi
 check_output 'limits not held are recorded with the attempt' "$unenforced" job_field "$job" "coalesce(array_to_string(unenforced, ','), '')"
 
+job=$(job_submit bash 'for i in $(seq 40); do sleep 1003 & done; wait' '{limits: {pids: 12}}')
+if [[ ,$unenforced, != *,pids,* ]]; then
+	check 'the limit of processes is an outcome of its own' job_ended "$job" '1 7'
+	check_output 'and is named' 'the limit of 12 processes was reached' job_field "$job" message
+else
+	skip 'the limit of processes is an outcome of its own' 'this machine cannot hold limits of processes'
+fi
+
+job=$(job_submit exec $'#!/usr/bin/no-such-interpreter\necho never')
+check 'a script whose interpreter is not there ends' job_ended "$job" '1 2'
+check 'and is named' job_log_has "$job" 2 'its interpreter /usr/bin/no-such-interpreter is not there'
+
 # Cancelling ---------------------------------------------------------------------------------------
 
 one=$(job_submit bash 'echo started; sleep 1000')
