@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "core/fleet.h"
+#include "core/fleet_count.h"
 #include "store/pg.h"
 
 /* Whether we are the one that acts. */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "core/fleet.h"
+#include "core/fleet_count.h"
 
 struct orchestrator_options {
 	const char *conninfo;

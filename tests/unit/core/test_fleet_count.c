@@ -1,4 +1,4 @@
-#include "core/fleet.h"
+#include "core/fleet_count.h"
 
 #include "tap.h"
 
