@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "core/id.h"
@@ -228,8 +229,8 @@ static void on_poll(void *context)
 
 void dispatcher_woken(struct dispatcher *dispatcher)
 {
-	pace_woken(&dispatcher->pace);
-	timer_arm(&dispatcher->poll, rand_below(PACE_POLL_MIN_MS));
+	timer_arm(&dispatcher->poll,
+		  pace_woken(&dispatcher->pace, clock_boottime_ms(), rand_u64()));
 }
 
 bool dispatcher_is_idle(const struct dispatcher *dispatcher)

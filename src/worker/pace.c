@@ -1,5 +1,7 @@
 #include "worker/pace.h"
 
+#include <stdbool.h>
+
 #include "core/limits.h"
 
 void pace_init(struct pace *pace)
@@ -14,9 +16,13 @@ void pace_claimed(struct pace *pace, size_t claim_count)
 		pace->poll_ms = PACE_POLL_MAX_MS;
 }
 
-void pace_woken(struct pace *pace)
+uint64_t pace_woken(struct pace *pace, uint64_t now_ms, uint64_t random)
 {
+	bool calm = pace->woken_ms == 0 || now_ms - pace->woken_ms >= PACE_CALM_MS;
+
 	pace->poll_ms = PACE_POLL_MIN_MS;
+	pace->woken_ms = now_ms;
+	return calm ? 0 : random % PACE_POLL_MIN_MS;
 }
 
 uint64_t pace_wait_ms(const struct pace *pace, uint64_t random)

@@ -15,8 +15,20 @@ TEST(polling_slows_down_and_wakes_up)
 	pace_claimed(&pace, 1);
 	EXPECT_INT(pace.poll_ms, PACE_POLL_MIN_MS);
 	pace_claimed(&pace, 0);
-	pace_woken(&pace);
+	(void)pace_woken(&pace, 1000, 0);
 	EXPECT_INT(pace.poll_ms, PACE_POLL_MIN_MS);
+}
+
+TEST(a_word_on_an_idle_grid_is_followed_at_once_a_stream_of_words_is_spread)
+{
+	struct pace pace;
+
+	pace_init(&pace);
+	EXPECT_INT(pace_woken(&pace, 1000, 3), 0);
+	EXPECT_INT(pace_woken(&pace, 1001, 3), 3);
+	EXPECT_INT(pace_woken(&pace, 1002, PACE_POLL_MIN_MS), 0);
+	EXPECT_INT(pace_woken(&pace, 1001 + PACE_CALM_MS, 3), 3);
+	EXPECT_INT(pace_woken(&pace, 1001 + 2 * PACE_CALM_MS, 3), 0);
 }
 
 TEST(waits_are_spread_around_the_interval)
