@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The simulator's API where official clients cannot look: raw answers, order of refusals, faults, state.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/sim/sim.sh
+tap_begin
+sim_start --token first=one --token second=two --state "$TEST_DIR/state.json"
+
+as() { # token, then as api
+	local HCLOUD_TOKEN=$1
+	shift
+	api "$@"
+}
+field() { # python expression over the answer `a` of a request
+	local expression=$1
+	shift
+	"$@" | /usr/bin/python3 -c "
+import json, sys
+text = sys.stdin.read()
+status, _, body = text.partition(' ') if text[:1].isdigit() else ('', '', text)
+a = json.loads(body or 'null')
+print($expression)"
+}
+status() { field status "$@"; }
+code() { field "status + ' ' + a['error']['code']" "$@"; }
+
+check_output "an unknown path is 404 before the token is asked for" "404 not_found" code as wrong GET /nowhere
+check_output "a known path asks for the token" "401 unauthorized" code as wrong GET /ssh_keys
+check_output "the token comes before the method" "401 unauthorized" code as wrong PATCH /ssh_keys
+check_output "a wrong method" "405 method_not_allowed" code api PATCH /ssh_keys
+check_output "no such id" "404 not_found" code api GET /ssh_keys/17
+check_output "a body that is not JSON" "400 json_error" code api POST /ssh_keys '{'
+check_output "a missing field is named" "422 name" \
+	field "status + ' ' + a['error']['details']['fields'][0]['name']" api POST /ssh_keys '{}'
+check_output "actions are not listed without ids" "410 deprecated_api_endpoint" code api GET /actions
+
+key() { # seed
+	printf '{"name":"key-%s","labels":{"seed":"%s"},"public_key":"ssh-ed25519 %s"}' "$1" "$1" "$(printf '%064d' "$1")"
+}
+for seed in $(seq 1 60); do api POST /ssh_keys "$(key "$seed")" >/dev/null; done
+meta="[a['meta']['pagination'][k] for k in ('page','per_page','previous_page','next_page','last_page','total_entries')]"
+check_output "pages: the default" "[1, 25, None, 2, 3, 60]" field "$meta" api GET /ssh_keys
+check_output "pages: at most 50" "[2, 50, 1, None, 2, 60]" field "$meta" api GET '/ssh_keys?per_page=100&page=2'
+check_output "pages: one beyond the last is empty" "0" field "len(a['ssh_keys'])" api GET '/ssh_keys?page=9'
+check_output "sorting" "key-9" field "a['ssh_keys'][0]['name']" api GET '/ssh_keys?sort=name:desc'
+check_output "sorting by what cannot be sorted by" "422 invalid_input" code api GET '/ssh_keys?sort=created'
+check_output "label selectors" "['key-3', 'key-7']" \
+	field "[k['name'] for k in a['ssh_keys']]" api GET '/ssh_keys?label_selector=seed+in+(3,7)'
+check_output "a broken label selector says where" "invalid label_selector: expected comma at pos 5" \
+	field "a['error']['message']" api GET '/ssh_keys?label_selector=seed+7'
+check_output "a fingerprint is there once" "409 uniqueness_error" code api POST /ssh_keys "$(key 5)"
+check_output "projects are apart" 0 field "len(a['ssh_keys'])" as second GET /ssh_keys
+
+sim POST /faults '{"spec":"lost:method=POST,path=/ssh_keys,status=504"}' >/dev/null
+check_output "a lost answer" "504 timeout" code api POST /ssh_keys "$(key 61)"
+check_output "… whose effect is there" "409 uniqueness_error" code api POST /ssh_keys "$(key 61)"
+sim POST /faults '{"spec":"status:path=/ssh_keys,code=conflict,count=2,skip=1"}' >/dev/null
+check_output "a fault lets the first pass" 200 status api GET /ssh_keys
+check_output "… then strikes" "409 conflict" code api GET /ssh_keys
+check_output "… as often as it says" "409 conflict" code api GET /ssh_keys
+check_output "… and no more" 200 status api GET /ssh_keys
+check_output "an unknown fault is refused" "there is no fault \"typo\"" \
+	field "a['error']['message']" sim POST /faults '{"spec":"typo:count=1"}'
+sim POST /faults '{"spec":"token:token=second,mode=readonly"}' >/dev/null
+check_output "a token that may only read" "401 token_readonly" code as second POST /ssh_keys "$(key 1)"
+check_output "… reads" 200 status as second GET /ssh_keys
+breaks_with() { # exit code of curl, fault
+	sim POST /faults "{\"spec\":\"$2:path=/ssh_keys\"}" >/dev/null
+	curl -sS -m 60 -o /dev/null -H "Authorization: Bearer first" "$HCLOUD_ENDPOINT/ssh_keys"
+	[ $? -eq "$1" ]
+}
+check "a connection that is reset" breaks_with 56 reset
+check "an answer that breaks off" breaks_with 18 cut
+sim POST /faults '{"spec":"rate-limit:project=two,remaining=0"}' >/dev/null
+check_output "the rate limit" "429 rate_limit_exceeded" code as second GET /ssh_keys
+check_output "… is a project's own" 200 status as first GET /ssh_keys
+
+sim_stop KILL
+sim_start --token first=one --state "$TEST_DIR/state.json"
+check_output "state outlives a kill" 61 field "a['meta']['pagination']['total_entries']" api GET /ssh_keys
+
+tap_end
