@@ -22,16 +22,13 @@ static void refill(struct rate_limit *bucket, int64_t now_us)
 	/* An hour fills it, whatever it held. */
 	if (elapsed_us >= HOUR_US) {
 		bucket->micros = full;
-	} else {
-		/* limit × MICROS / HOUR_US millionths come in each microsecond. */
-		uint64_t gained = elapsed_us * bucket->limit / HOUR_S;
-
-		/* Too short a time to gain anything is kept for the next call. */
-		if (gained == 0 && elapsed_us > 0)
-			return;
-		bucket->micros = bucket->micros + gained < full ? bucket->micros + gained : full;
+		bucket->wall_us = now_us;
+		return;
 	}
-	bucket->wall_us = now_us;
+	/* `limit` millionths come in 3600 microseconds; the time for a part of one is kept. */
+	uint64_t gained = elapsed_us * bucket->limit / HOUR_S;
+	bucket->micros = bucket->micros + gained < full ? bucket->micros + gained : full;
+	bucket->wall_us += (int64_t)(gained * HOUR_S / bucket->limit);
 }
 
 bool rate_limit_take(struct rate_limit *bucket, int64_t now_us)
