@@ -2,3 +2,6 @@
 #pragma once
 
 #include "hcloud/action.h"
+#include "hcloud/firewall.h"
+#include "hcloud/primary_ip.h"
+#include "hcloud/protection.h"

@@ -2,11 +2,25 @@
 
 #include "base/cleanup.h"
 #include "hcloud/action.h"
+#include "hcloud/absent.h"
 #include "hcloud/action_routes.h"
+#include "hcloud/catalog.h"
+#include "hcloud/firewall.h"
+#include "hcloud/image.h"
+#include "hcloud/placement_group.h"
+#include "hcloud/pricing.h"
+#include "hcloud/primary_ip.h"
 #include "hcloud/ssh_key.h"
 
 static const struct route *const tables[] = {
+	absent_routes,
 	action_routes,
+	catalog_routes,
+	firewall_routes,
+	image_routes,
+	placement_group_routes,
+	pricing_routes,
+	primary_ip_routes,
 	ssh_key_routes,
 };
 
@@ -14,6 +28,9 @@ static const struct route *const tables[] = {
 static json_t *(*const views[KIND_MAX])(struct sim *sim, struct project *project,
 					const json_t *doc) = {
 	[KIND_ACTION] = action_view,
+	[KIND_FIREWALL] = firewall_view,
+	[KIND_PLACEMENT_GROUP] = placement_group_view,
+	[KIND_PRIMARY_IP] = primary_ip_view,
 };
 
 const struct route *resource_routes(size_t index)

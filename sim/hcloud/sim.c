@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "hcloud/action.h"
+#include "hcloud/catalog.h"
 
 /* Beyond 32 bits, as a client has to be ready for. */
 #define FIRST_ID 4300000001LL
@@ -22,6 +23,7 @@ void sim_init(struct sim *sim, sd_event *event, const struct sim_settings *setti
 	vclock_init(&sim->clock, clock_wall_us(), clock_rate);
 	rate_limit_init(&sim->anonymous, settings->rate_limit, vclock_now_us(&sim->clock));
 	faults_init(&sim->faults);
+	catalog_fill(sim);
 }
 
 static void project_free(struct project *project)
