@@ -156,8 +156,6 @@ void fleet_world_init(struct fleet_world *world);
 void fleet_world_release(struct fleet_world *world);
 /* Empties it, and keeps the memory. */
 void fleet_world_clear(struct fleet_world *world);
-/* Forgets the listing alone. */
-void fleet_world_clear_servers(struct fleet_world *world);
 /* Adds a zeroed one, to be filled; valid until the next is added. NULL when the world is full:
  * callers leave the rest out (workers: the oldest come first; shapes: merged by
  * fleet_world_add_shape). A listing that is not taken in whole is not complete. */

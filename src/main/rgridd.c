@@ -8,6 +8,7 @@
 #include "base/opts.h"
 #include "base/str.h"
 #include "conf/conf.h"
+#include "core/fleet.h"
 #include "core/limits.h"
 #include "orchestrator/orchestrator.h"
 #include "setup/operator.h"
@@ -91,14 +92,14 @@ static int run_orchestrator(struct call *call, struct error *err)
 		return -1;
 	struct orchestrator_options options = {
 		.conninfo = conf_text(conf, CONF_DATABASE),
-		.policy = {.workers = conf_number(conf, CONF_WORKERS),
-			   .start_timeout_ms = conf_number(conf, CONF_WORKER_START_TIMEOUT)},
-		.slots = conf_number(conf, CONF_SLOTS),
 		.drain_timeout_ms = conf_number(conf, CONF_DRAIN_TIMEOUT),
 		.api_url = conf_text(conf, CONF_API_URL),
 		.worker_dir = conf_text(conf, CONF_WORKER_DIR),
 		.worker_program = worker_program,
 	};
+	fleet_policy_local(conf_number(conf, CONF_WORKERS), (uint32_t)conf_number(conf, CONF_SLOTS),
+			   &options.policy);
+	options.policy.start_deadline_ms = conf_number(conf, CONF_WORKER_START_TIMEOUT);
 	return orchestrator_run(&options, err);
 }
 
@@ -155,6 +156,12 @@ static int run_config_sample(struct call *call, struct error *err)
 	return print_made(conf_sample);
 }
 
+static int run_fleet_rules(struct call *call, struct error *err)
+{
+	(void)call, (void)err;
+	return print_made(fleet_rules_document);
+}
+
 static int run_config_table(struct call *call, struct error *err)
 {
 	(void)call, (void)err;
@@ -189,6 +196,8 @@ static const struct verb verbs[] = {
 	 run_config_show, NULL},
 	{"config sample", "", "Print a configuration file with all defaults", CONF_EVERY, 0, "",
 	 run_config_sample, NULL},
+	{"fleet rules", "", "Print the fleet's rules as docs/fleet.md lists them", CONF_EVERY, 0,
+	 "", run_fleet_rules, NULL},
 	{"config table", "", "Print the parameters as docs/configuration.md lists them", CONF_EVERY,
 	 0, "", run_config_table, NULL},
 };

@@ -1,5 +1,6 @@
 #include "orchestrator/fleet_store.h"
 
+#include "base/check.h"
 #include "base/encode.h"
 #include "base/rand.h"
 #include "conf/conninfo.h"
@@ -21,16 +22,17 @@ int fleet_store_read(struct pg *pg, struct fleet_world *ret, struct error *err)
 {
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
-	pg_param_i64(&params, ARRAY_SIZE(ret->workers));
+	pg_param_i64(&params, FLEET_WORKERS_MAX);
 	if (pg_run(pg, &query_orchestrator_workers, &params, &result, err) < 0)
 		return -1;
-	ret->worker_count = (size_t)PQntuples(result);
+	fleet_world_clear(ret);
 	for (int row = 0; row < PQntuples(result); row++) {
-		ret->workers[row] = (struct fleet_worker){
-			.id = pg_get_i64(result, row, 0),
-			.state = (enum worker_state)pg_get_i64(result, row, 1),
-			.silent_ms = (uint64_t)pg_get_i64(result, row, 2),
-		};
+		struct fleet_worker *worker = fleet_world_add_worker(ret);
+		CHECK(worker != NULL); /* the statement is limited to as many */
+		worker->id = pg_get_i64(result, row, 0);
+		worker->state = (enum worker_state)pg_get_i64(result, row, 1);
+		worker->silent_ms = (uint64_t)pg_get_i64(result, row, 2);
+		worker->joined_us = worker->state == WORKER_PROVISIONING ? 0 : 1;
 	}
 	return 0;
 }

@@ -7,12 +7,12 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "core/fleet_count.h"
+#include "core/fleet.h"
 #include "store/pg.h"
 
 /* Whether we are the one that acts. */
 MUST_CHECK int fleet_store_lead(struct pg *pg, bool *ret_leads, struct error *err);
-/* Fills ret->workers (without has_machine). */
+/* Fills a world with the living workers: id, state, silence, and whether they have joined. */
 MUST_CHECK int fleet_store_read(struct pg *pg, struct fleet_world *ret, struct error *err);
 
 struct fleet_upkeep {

@@ -79,15 +79,33 @@ static void limit_silence(struct orchestrator *self)
 	}
 }
 
+/* The one choice there is, left alone for a while when workers of it end early. */
+static void add_local_choice(struct orchestrator *self)
+{
+	struct fleet_choice *choice = fleet_world_add_choice(&self->world);
+	struct fleet_cooling *cooling = fleet_world_add_cooling(&self->world);
+	CHECK(choice != NULL && cooling != NULL);
+	*choice = (struct fleet_choice){.server_type = "process", .location = "here"};
+	*cooling = (struct fleet_cooling){.server_type = "process",
+					  .location = "here",
+					  .until_us = (int64_t)self->create_at_ms * 1000,
+					  .cause = FLEET_COOLING_REFUSED};
+}
+
 static int observe(struct orchestrator *self, struct error *err)
 {
 	if (fleet_store_read(self->pg, &self->world, err) < 0)
 		return -1;
-	for (size_t i = 0; i < self->world.worker_count; i++)
-		self->world.workers[i].has_machine =
-			cloud_has(self->cloud, self->world.workers[i].id);
+	self->world.now_us = (int64_t)clock_boottime_ms() * 1000;
 	self->world.stopping = self->stopping;
+	for (size_t i = 0; i < self->world.worker_count; i++) {
+		struct fleet_worker *worker = &self->world.workers[i];
+		worker->server_id = worker->id;
+		worker->drain_us = self->world.now_us;
+		worker->absent_looks = cloud_has(self->cloud, worker->id) ? 0 : UINT32_MAX;
+	}
 	limit_silence(self);
+	add_local_choice(self);
 	return 0;
 }
 
@@ -110,8 +128,6 @@ static int end_worker(struct orchestrator *self, int64_t worker_id, const char *
 static int create_worker(struct orchestrator *self, const struct fleet_action *action,
 			 struct error *err)
 {
-	if (clock_boottime_ms() < self->create_at_ms)
-		return 0;
 	CLEANUP(cleanup_buf) struct buf conninfo;
 	buf_init(&conninfo, CONNINFO_BYTES_MAX);
 	CLEANUP(cleanup_free) char *name = NULL;
@@ -126,7 +142,7 @@ static int create_worker(struct orchestrator *self, const struct fleet_action *a
 	environment_make(added, &environment);
 	struct cloud_machine machine = {.worker_id = id,
 					.name = name,
-					.slots = self->options->slots,
+					.slots = self->options->policy.slots,
 					.environment = environment.entries};
 	log_info("worker.create", F_STR("worker", id_format(ID_WORKER, id, text)),
 		 F_STR("name", name), F_INT("rule", action->rule), F_STR("reason", action->reason));
@@ -166,6 +182,13 @@ static int apply_action(struct orchestrator *self, const struct fleet_action *ac
 		return delete_worker(self, action, err);
 	case FLEET_RETIRE_WORKER:
 		return end_worker(self, action->worker_id, action->reason, WORKER_FAILED, err);
+	case FLEET_ADOPT_SERVER: /* processes have no listing that could know more */
+	case FLEET_DELETE_SERVER:
+	case FLEET_FORGET_SERVER:
+	case FLEET_UNDRAIN_WORKER: /* a process that was told to drain cannot be called back */
+	case FLEET_ACTION_NONE:
+	case FLEET_ACTION_KIND_MAX:
+		break;
 	}
 	UNREACHABLE();
 }
@@ -174,7 +197,7 @@ static int apply_action(struct orchestrator *self, const struct fleet_action *ac
  */
 static void apply(struct orchestrator *self)
 {
-	for (size_t i = 0; i < self->plan.count; i++) {
+	for (size_t i = 0; i < self->plan.action_count; i++) {
 		struct error err = {0};
 		if (apply_action(self, &self->plan.actions[i], &err) < 0)
 			complain(self, "fleet.action_failed", &err);
@@ -188,7 +211,7 @@ static int act(struct orchestrator *self, bool *ret_busy, struct error *err)
 		return -1;
 	if (leads != self->leads)
 		log_info(leads ? "orchestrator.leads" : "orchestrator.waits",
-			 F_INT("workers", self->options->policy.workers));
+			 F_INT("workers", self->options->policy.min));
 	self->leads = leads;
 	self->database_down = false;
 	if (!leads) {
@@ -204,7 +227,7 @@ static int act(struct orchestrator *self, bool *ret_busy, struct error *err)
 		return -1;
 	if (upkeep.rescued_count > 0)
 		log_warning("leases.rescued", F_INT("jobs", upkeep.rescued_count));
-	*ret_busy = upkeep.busy || self->plan.count > 0;
+	*ret_busy = upkeep.busy || self->plan.action_count > 0;
 	return 0;
 }
 
@@ -314,6 +337,8 @@ int orchestrator_run(const struct orchestrator_options *options, struct error *e
 {
 	struct orchestrator *self = xcalloc(1, sizeof(*self));
 	self->options = options;
+	fleet_world_init(&self->world);
+	fleet_plan_init(&self->plan);
 	int result = add_sources(self, err);
 	if (result == 0) {
 		self->pg = pg_new(options->conninfo);
@@ -335,6 +360,8 @@ int orchestrator_run(const struct orchestrator_options *options, struct error *e
 	pg_free(self->pg);
 	sd_event_source_disable_unref(self->timer);
 	sd_event_unref(self->event);
+	fleet_world_release(&self->world);
+	fleet_plan_release(&self->plan);
 	free(self);
 	return result;
 }

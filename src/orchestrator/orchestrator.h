@@ -9,12 +9,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "core/fleet_count.h"
+#include "core/fleet.h"
 
 struct orchestrator_options {
 	const char *conninfo;
 	struct fleet_policy policy;
-	uint64_t slots;		   /* of each worker */
 	uint64_t drain_timeout_ms; /* that running jobs get at the end */
 	const char *api_url;
 	const char *worker_dir;
