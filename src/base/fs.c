@@ -97,17 +97,22 @@ static int write_durable(int fd, const char *path, const void *data, size_t byte
 	return 0;
 }
 
-int fs_write_atomic(const char *path, const void *data, size_t bytes, mode_t mode,
-		    struct error *err)
+/* owner: NULL leaves the file ours. */
+static int write_beside(const char *path, const void *data, size_t bytes, mode_t mode,
+			const struct stat *owner, struct error *err)
 {
 	CLEANUP(cleanup_free) char *beside = xasprintf("%s.tmp-XXXXXX", path);
 	CLEANUP(cleanup_fd) int fd = mkostemp(beside, O_CLOEXEC);
+	int failed = 0;
 
 	if (fd < 0)
 		return error_set_errno(err, code_of(errno), errno, "cannot create a file beside %s",
 				       path);
-	int failed = write_durable(fd, path, data, bytes, mode, err);
-
+	if (owner != NULL && fchown(fd, owner->st_uid, owner->st_gid) != 0)
+		failed = error_set_errno(err, code_of(errno), errno, "cannot keep the owner of %s",
+					 path);
+	if (failed == 0)
+		failed = write_durable(fd, path, data, bytes, mode, err);
 	if (failed == 0 && rename(beside, path) != 0)
 		failed = error_set_errno(err, code_of(errno), errno, "cannot replace %s", path);
 	if (failed != 0) {
@@ -115,6 +120,24 @@ int fs_write_atomic(const char *path, const void *data, size_t bytes, mode_t mod
 		return -1;
 	}
 	return sync_directory_of(path, err);
+}
+
+int fs_write_atomic(const char *path, const void *data, size_t bytes, mode_t mode,
+		    struct error *err)
+{
+	return write_beside(path, data, bytes, mode, NULL, err);
+}
+
+int fs_replace(const char *path, const void *data, size_t bytes, mode_t mode, struct error *err)
+{
+	struct stat found;
+
+	if (stat(path, &found) != 0)
+		return fs_write_atomic(path, data, bytes, mode, err);
+	CLEANUP(cleanup_free) char *real = realpath(path, NULL);
+	if (real == NULL)
+		return error_set_errno(err, code_of(errno), errno, "cannot find %s", path);
+	return write_beside(real, data, bytes, found.st_mode & 07777, &found, err);
 }
 
 static int make_directory(const char *path, mode_t mode, struct error *err)

@@ -14,6 +14,10 @@ MUST_CHECK int fs_read(int dir_fd, const char *path, struct buf *out, struct err
 /* Writes beside, fsyncs, renames over, fsyncs the directory: the old or the new, never half. */
 MUST_CHECK int fs_write_atomic(const char *path, const void *data, size_t bytes, mode_t mode,
 			       struct error *err);
+/* As fs_write_atomic, for files of others that are edited: an existing file keeps its owner and
+ * mode, a symlink is followed; a new one gets `mode`. */
+MUST_CHECK int fs_replace(const char *path, const void *data, size_t bytes, mode_t mode,
+			  struct error *err);
 MUST_CHECK int fs_mkdir_all(const char *path, mode_t mode, struct error *err);
 /* Removes a tree without following symlinks or crossing mounts. Absent is fine. */
 MUST_CHECK int fs_remove_all(int dir_fd, const char *path, struct error *err);

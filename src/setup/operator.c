@@ -30,7 +30,7 @@ static int find_database(const struct conf *conf, char **ret, struct error *err)
 	return 0;
 }
 
-static int open_database(const struct conf *conf, struct pg **ret, struct error *err)
+int operator_open_database(const struct conf *conf, struct pg **ret, struct error *err)
 {
 	CLEANUP(cleanup_free) char *conninfo = NULL;
 	if (find_database(conf, &conninfo, err) < 0)
@@ -51,7 +51,7 @@ int operator_db_status(const struct conf *conf, struct error *err)
 {
 	CLEANUP(cleanup_pg) struct pg *pg = NULL;
 	bool current = false;
-	if (open_database(conf, &pg, err) < 0 || migrate_check(pg, &current, err) < 0)
+	if (operator_open_database(conf, &pg, err) < 0 || migrate_check(pg, &current, err) < 0)
 		return -1;
 	if (!current) {
 		(void)error_set(err, ERR_CONFLICT,
@@ -91,7 +91,7 @@ int operator_key_create(const struct conf *conf, const char *project, const char
 	int64_t project_id = 0;
 	char key[API_KEY_BYTES];
 	int64_t expires_us = lifetime_ms == 0 ? 0 : clock_wall_us() + (int64_t)lifetime_ms * 1000;
-	if (scopes_parse(scopes, &mask, err) < 0 || open_database(conf, &pg, err) < 0 ||
+	if (scopes_parse(scopes, &mask, err) < 0 || operator_open_database(conf, &pg, err) < 0 ||
 	    account_project_ensure(pg, project, &project_id, err) < 0 ||
 	    account_key_create(pg, project_id, name, mask, expires_us, key, err) < 0)
 		return -1;
@@ -169,7 +169,7 @@ int operator_key_list(const struct conf *conf, const char *project, bool json, s
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
 	int64_t project_id = 0;
-	if (open_database(conf, &pg, err) < 0 ||
+	if (operator_open_database(conf, &pg, err) < 0 ||
 	    account_project_find(pg, project, &project_id, err) < 0)
 		return -1;
 	pg_param_i64(&params, project_id);
@@ -193,7 +193,7 @@ int operator_key_revoke(const struct conf *conf, const char *project, const char
 {
 	CLEANUP(cleanup_pg) struct pg *pg = NULL;
 	int64_t project_id = 0;
-	if (open_database(conf, &pg, err) < 0 ||
+	if (operator_open_database(conf, &pg, err) < 0 ||
 	    account_project_find(pg, project, &project_id, err) < 0)
 		return -1;
 	return account_key_revoke(pg, project_id, label, err);

@@ -9,6 +9,10 @@
 #include "base/error.h"
 #include "conf/conf.h"
 
+struct pg;
+/* A connection to the database as above; ERR_NOT_FOUND when there is none. */
+MUST_CHECK int operator_open_database(const struct conf *conf, struct pg **ret, struct error *err);
+
 MUST_CHECK int operator_db_migrate(const struct conf *conf, struct error *err);
 /* ERR_CONFLICT when the database is not as this program needs it. */
 MUST_CHECK int operator_db_status(const struct conf *conf, struct error *err);

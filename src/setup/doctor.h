@@ -1,0 +1,84 @@
+/* `rgrid doctor`: what is wrong with this deployment, and how to mend it.
+ *
+ * A check looks at one thing and changes nothing. Checks stand in tables, one file each, listed in
+ * doctor.c; to add one, add a row. A check that cannot look (no token, no database) is skipped and
+ * says why: what it would have found is unknown, not good. When one cause breaks several things,
+ * the check that names the cause reports it and the others are skipped.
+ *
+ * What several checks need is looked at once and kept in struct doctor. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "conf/conf.h"
+#include "setup/env_file.h"
+
+struct pg;
+
+enum finding_state { FINDING_OK = 1, FINDING_WARN, FINDING_BROKEN, FINDING_SKIPPED };
+
+#define FINDING_EVIDENCE_BYTES 512
+#define FINDING_FIX_BYTES      512
+
+struct finding {
+	enum finding_state state;
+	char evidence[FINDING_EVIDENCE_BYTES]; /* what was seen; of a skipped check the reason */
+	char fix[FINDING_FIX_BYTES];	       /* "" where there is nothing to do */
+};
+
+/* Each fills *ret with its state and evidence, and empties the fix. */
+PRINTF_FORMAT(2, 3) void finding_ok(struct finding *ret, const char *format, ...);
+PRINTF_FORMAT(2, 3) void finding_warn(struct finding *ret, const char *format, ...);
+PRINTF_FORMAT(2, 3) void finding_broken(struct finding *ret, const char *format, ...);
+PRINTF_FORMAT(2, 3) void finding_skipped(struct finding *ret, const char *format, ...);
+/* What to do: a command where there is one. */
+PRINTF_FORMAT(2, 3) void finding_fix(struct finding *finding, const char *format, ...);
+const char *finding_state_name(enum finding_state state); /* "broken" */
+
+struct doctor;
+
+struct check {
+	const char *id;	   /* "env-network-id": for scripts; unique, stays */
+	const char *title; /* "network id in the environment": a few words, no full stop */
+	void (*run)(struct doctor *doctor, struct finding *ret); /* fills it, always */
+};
+
+struct check_table {
+	const char *name; /* "environment": the heading */
+	const struct check *checks;
+	size_t count;
+};
+
+/* The tables. */
+extern const struct check_table doctor_environment; /* doctor_environment.c */
+extern const struct check_table doctor_database;    /* doctor_database.c */
+
+struct doctor_options {
+	const struct conf *conf;
+	const char *env_file;
+	bool json;
+};
+
+struct doctor *doctor_new(const struct doctor_options *options);
+void doctor_free(struct doctor *doctor);
+void cleanup_doctor(struct doctor **doctor);
+
+/* What checks may ask. The first call looks; later ones give the same answer. */
+const struct conf *doctor_conf(const struct doctor *doctor);
+const char *doctor_env_path(const struct doctor *doctor);
+/* The environment file; unset values when there is none (*ret_exists, may be NULL). */
+MUST_CHECK int doctor_env(struct doctor *doctor, const struct env_values **ret, bool *ret_exists,
+			  struct error *err);
+/* A connection as the operator, borrowed. ERR_NOT_FOUND when no database is configured. */
+MUST_CHECK int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err);
+
+/* Runs the checks of a table, printing each as text as it ends, or appending them to `items` when
+ * that is not NULL (a JSON array). Returns how many are broken. */
+
+size_t doctor_run_table(struct doctor *doctor, const struct check_table *table, json_t *items);
+/* Runs all tables. ERR_CONFLICT when something is broken. */
+MUST_CHECK int doctor_run(const struct doctor_options *options, struct error *err);

@@ -1,0 +1,118 @@
+/* Checks of the orchestrator's environment file by itself: what the guide's step 3 writes. Whether
+ * its values are those of the network that exists, other checks say. */
+#include "setup/doctor.h"
+
+#include <arpa/inet.h>
+
+#include "base/str.h"
+
+/* False when there is nothing to check, and *ret says so. */
+static bool find_values(struct doctor *doctor, const struct env_values **values,
+			struct finding *ret)
+{
+	struct error err = {0};
+	bool exists = false;
+
+	if (doctor_env(doctor, values, &exists, &err) < 0)
+		finding_skipped(ret, "%s", err.msg);
+	else if (!exists)
+		finding_skipped(ret, "there is no %s", doctor_env_path(doctor));
+	else if ((*values)->network_id[0] == '\0' && (*values)->db_ip[0] == '\0')
+		finding_skipped(ret, "the private network is not switched on");
+	else
+		return true;
+	return false;
+}
+
+static void check_file(struct doctor *doctor, struct finding *ret)
+{
+	const struct env_values *values = NULL;
+	struct error err = {0};
+	bool exists = false;
+
+	if (doctor_env(doctor, &values, &exists, &err) < 0) {
+		finding_broken(ret, "%s", err.msg);
+		finding_fix(ret, "run doctor as a user who may read it, or name it: --env-file");
+	} else if (!exists) {
+		finding_warn(ret, "there is no %s: workers use the public address of the database",
+			     doctor_env_path(doctor));
+		finding_fix(ret, "rgrid network setup --write-env");
+	} else if (values->network_id[0] == '\0' && values->db_ip[0] == '\0') {
+		finding_warn(ret,
+			     "%s sets neither " ENV_NETWORK_ID " nor " ENV_DB_IP
+			     ": workers use the public address of the database",
+			     doctor_env_path(doctor));
+		finding_fix(ret, "rgrid network setup --write-env");
+	} else {
+		finding_ok(ret, "%s switches the private network on", doctor_env_path(doctor));
+	}
+}
+
+static void check_network_id(struct doctor *doctor, struct finding *ret)
+{
+	const struct env_values *values = NULL;
+	struct error err = {0};
+	int64_t id = 0;
+
+	if (!find_values(doctor, &values, ret))
+		return;
+	if (values->network_id[0] == '\0') {
+		finding_broken(ret, "%s sets " ENV_DB_IP " but not " ENV_NETWORK_ID,
+			       doctor_env_path(doctor));
+		finding_fix(ret, "rgrid network setup --write-env");
+	} else if (parse_i64(values->network_id, 1, INT64_MAX, &id, &err) < 0) {
+		finding_broken(ret, ENV_NETWORK_ID " is \"%s\": that is no number",
+			       values->network_id);
+		finding_fix(ret, "rgrid network setup --write-env (systemd takes a comment behind "
+				 "a value as part of the value)");
+	} else {
+		finding_ok(ret, ENV_NETWORK_ID "=%s", values->network_id);
+	}
+}
+
+static void check_db_ip(struct doctor *doctor, struct finding *ret)
+{
+	const struct env_values *values = NULL;
+	struct in_addr address;
+
+	if (!find_values(doctor, &values, ret))
+		return;
+	if (values->db_ip[0] == '\0') {
+		finding_broken(ret, "%s sets " ENV_NETWORK_ID " but not " ENV_DB_IP,
+			       doctor_env_path(doctor));
+		finding_fix(ret, "rgrid network setup --write-env");
+	} else if (inet_pton(AF_INET, values->db_ip, &address) != 1) {
+		finding_broken(ret, ENV_DB_IP " is \"%s\": that is no IPv4 address", values->db_ip);
+		finding_fix(ret, "rgrid network setup --write-env (systemd takes a comment behind "
+				 "a value as part of the value)");
+	} else {
+		finding_ok(ret, ENV_DB_IP "=%s", values->db_ip);
+	}
+}
+
+static void check_once(struct doctor *doctor, struct finding *ret)
+{
+	const struct env_values *values = NULL;
+
+	if (!find_values(doctor, &values, ret))
+		return;
+	if (values->network_id_count > 1 || values->db_ip_count > 1) {
+		finding_warn(ret,
+			     "%s sets " ENV_NETWORK_ID " %u times, " ENV_DB_IP
+			     " %u times; the last one counts",
+			     doctor_env_path(doctor), values->network_id_count,
+			     values->db_ip_count);
+		finding_fix(ret, "rgrid network setup --write-env leaves one of each");
+	} else {
+		finding_ok(ret, "no name is set twice");
+	}
+}
+
+static const struct check checks[] = {
+	{"env-file", "the orchestrator's environment", check_file},
+	{"env-network-id", "network id in the environment", check_network_id},
+	{"env-db-ip", "database address in the environment", check_db_ip},
+	{"env-once", "each name once in the environment", check_once},
+};
+
+const struct check_table doctor_environment = {"environment", checks, ARRAY_SIZE(checks)};

@@ -1,0 +1,49 @@
+/* The orchestrator's environment file, of which two names are ours to write: RGRID_NETWORK_ID and
+ * RGRID_PRIVATE_DB_IP switch the private network on.
+ *
+ * What we write stands in one block between two marks. Every line that is neither in the block nor
+ * assigns one of the two names stays as it is, byte by byte. Assignments of the two names outside
+ * of the block are commented out whenever the file is changed: the last one would win, so that two
+ * of them are two truths. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define ENV_FILE_DEFAULT   "/etc/rgrid/orchestrator.env"
+#define ENV_FILE_BYTES_MAX ((size_t)1024 * 1024)
+#define ENV_VALUE_BYTES	   128
+
+#define ENV_NETWORK_ID "RGRID_NETWORK_ID"
+#define ENV_DB_IP      "RGRID_PRIVATE_DB_IP"
+
+/* What is in force: of several assignments the last. "" is unset. Quotes are taken off, all else is
+ * as it stands, since systemd knows no comments behind a value. */
+struct env_values {
+	char network_id[ENV_VALUE_BYTES];
+	char db_ip[ENV_VALUE_BYTES];
+	unsigned network_id_count, db_ip_count; /* assignments that are not comments */
+};
+
+/* Pure: text in, values or text out (appended to out). */
+void env_text_read(const char *text, size_t bytes, struct env_values *ret);
+/* The text in which the two have these values; the very same text if they have them already. */
+void env_text_set(const char *text, size_t bytes, const char *network_id, const char *db_ip,
+		  struct buf *out);
+/* The text in which neither is set. */
+void env_text_unset(const char *text, size_t bytes, struct buf *out);
+
+/* An absent file sets nothing: *ret_exists (may be NULL) tells. */
+MUST_CHECK int env_file_read(const char *path, struct env_values *ret, bool *ret_exists,
+			     struct error *err);
+/* Atomic and durable; owner and mode stay, a new file is 0640. The directory must exist.
+ * *ret_changed: whether the file had to be written. */
+MUST_CHECK int env_file_set(const char *path, const char *network_id, const char *db_ip,
+			    bool *ret_changed, struct error *err);
+/* An absent file is fine. */
+MUST_CHECK int env_file_unset(const char *path, bool *ret_changed, struct error *err);
+/* Whether env_file_set can write there: the directory exists and takes files from us. */
+bool env_file_is_writable(const char *path);
