@@ -50,7 +50,9 @@ static int image_list(struct call *call)
 	listing_filter(&listing, "status", "status");
 	listing_filter(&listing, "architecture", "architecture");
 	listing_filter(&listing, "bound_to", "bound_to");
-	if (!query_has(&call->query, "include_deprecated", "true"))
+	/* Python's client writes True. */
+	if (!query_has(&call->query, "include_deprecated", "true") &&
+	    !query_has(&call->query, "include_deprecated", "True"))
 		listing_keep(&listing, is_current, NULL);
 	return listing_reply(&listing, "id name created");
 }

@@ -13,7 +13,18 @@
 #define NAME_BYTES_MAX	  253
 #define KEY_BYTES_MAX	  16384
 #define MD5_BYTES	  16
+#define LENGTH_BYTES	  4
 #define FINGERPRINT_BYTES (3 * MD5_BYTES + 1)
+
+/* A key's bytes begin with its type, after four bytes that say how long that is. */
+static bool blob_is_of_type(const struct buf *blob, const char *type, size_t type_bytes)
+{
+	const unsigned char *bytes = (const unsigned char *)blob->data;
+
+	return blob->bytes > LENGTH_BYTES + type_bytes && bytes[0] == 0 && bytes[1] == 0 &&
+	       bytes[2] == 0 && bytes[3] == type_bytes &&
+	       memcmp(bytes + LENGTH_BYTES, type, type_bytes) == 0;
+}
 
 /* "ssh-ed25519 AAAA… comment": the second word, decoded. */
 static bool decode_key(const char *text, struct buf *out)
@@ -24,7 +35,8 @@ static bool decode_key(const char *text, struct buf *out)
 	if (!str_has_prefix(text, "ssh-") && !str_has_prefix(text, "ecdsa-") &&
 	    !str_has_prefix(text, "sk-"))
 		return false;
-	return base64_decode(blob, strcspn(blob, " \r\n"), out) && out->bytes > 0;
+	return base64_decode(blob, strcspn(blob, " \r\n"), out) &&
+	       blob_is_of_type(out, text, type_bytes);
 }
 
 /* "b7:2f:30:…", the MD5 of the key, as the API shows it. */
