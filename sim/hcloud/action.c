@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "hcloud/call.h"
 #include "hcloud/effects.h"
-#include "hcloud/state_file.h"
+#include "hcloud/settle.h"
 
 #define ACTIONS_KEPT_MAX 20000
 
@@ -41,18 +41,23 @@ int action_no_effect(const struct action_run *run)
 	return 0;
 }
 
-json_t *action_target(const struct action_run *run, enum kind kind)
+int64_t action_resource_id(const json_t *action, enum kind kind)
 {
-	const json_t *resources = json_object_get(run->action, "resources");
+	const json_t *resources = json_object_get(action, "resources");
 
 	for (size_t i = 0; i < json_array_size(resources); i++) {
 		const json_t *resource = json_array_get(resources, i);
 
 		if (str_eq(doc_str(resource, "type"), kind_singular(kind)))
-			return table_find(sim_table(run->sim, run->project, kind),
-					  doc_id(resource));
+			return doc_id(resource);
 	}
-	return NULL;
+	return 0;
+}
+
+json_t *action_target(const struct action_run *run, enum kind kind)
+{
+	return table_find(sim_table(run->sim, run->project, kind),
+			  action_resource_id(run->action, kind));
 }
 
 static uint64_t duration_ms(const struct sim *sim, const struct command *command)
@@ -109,32 +114,22 @@ static void track(struct sim *sim, struct project *project, json_t *doc, bool wa
 }
 
 /* The name of the server that it is about, which faults may ask for; "" for none. */
-static const char *server_name(struct sim *sim, struct project *project,
-			       const struct action_resource *resources)
+static const char *server_name(const struct project *project, const json_t *action)
 {
-	for (size_t i = 0; i < ACTION_RESOURCES_MAX && resources[i].kind != KIND_NONE; i++) {
-		const json_t *server =
-			resources[i].kind != KIND_SERVER
-				? NULL
-				: table_find(&project->tables[KIND_SERVER], resources[i].id);
+	const json_t *server = table_find(&project->tables[KIND_SERVER],
+					  action_resource_id(action, KIND_SERVER));
 
-		(void)sim;
-		if (server)
-			return doc_str(server, "name");
-	}
-	return "";
+	return server ? doc_str(server, "name") : "";
 }
 
-static void apply_fault(struct sim *sim, struct project *project, json_t *doc,
-			const struct action_request *request)
+static void apply_fault(struct sim *sim, struct project *project, json_t *doc)
 {
-	const json_t *fault =
-		faults_strike(&sim->faults, FAULT_ACTION,
-			      (const struct fault_subject[]){
-				      {"command", request->command},
-				      {"server", server_name(sim, project, request->resources)},
-				      {NULL, NULL},
-			      });
+	const json_t *fault = faults_strike(&sim->faults, FAULT_ACTION,
+					    (const struct fault_subject[]){
+						    {"command", doc_str(doc, "command")},
+						    {"server", server_name(project, doc)},
+						    {NULL, NULL},
+					    });
 
 	if (!fault)
 		return;
@@ -143,6 +138,7 @@ static void apply_fault(struct sim *sim, struct project *project, json_t *doc,
 		doc_set_str(doc, "_error", fault_str(fault, "error", NULL));
 		doc_set_str(doc, "_message", fault_str(fault, "message", "Action failed"));
 		doc_set_bool(doc, "_effect", fault_int(fault, "effect", 0) != 0);
+		doc_set_bool(doc, "_vanish", fault_int(fault, "vanish", 0) != 0);
 	}
 }
 
@@ -176,11 +172,11 @@ json_t *action_begin(struct sim *sim, struct project *project, const struct acti
 		"{s:I,s:s,s:s,s:i,s:s,s:n,s:o,s:n,s:I,s:o,s:I}", "id", (json_int_t)sim_new_id(sim),
 		"command", command->name, "status", "running", "progress", 0, "started",
 		vclock_format(vclock_now_us(&sim->clock), now), "finished", "resources", resources,
-		"error", "_ms", (json_int_t)duration_ms(sim, command), "_args",
+		"error", "_ms", (json_int_t)(duration_ms(sim, command) + request->extra_ms), "_args",
 		request->args ? request->args : json_object(), "_after",
 		(json_int_t)request->after);
 	CHECK(doc != NULL);
-	apply_fault(sim, project, doc, request);
+	apply_fault(sim, project, doc);
 	trim(&project->tables[KIND_ACTION]);
 	table_add(&project->tables[KIND_ACTION], doc);
 	track(sim, project, doc, find_running(project, request->after) != NULL);
@@ -209,17 +205,23 @@ bool action_is_running_on(const struct sim *sim, const struct project *project, 
 			  int64_t id)
 {
 	for (size_t i = 0; i < sim->running_count; i++) {
+		if (sim->running[i].project == project &&
+		    action_resource_id(sim->running[i].doc, kind) == id)
+			return true;
+	}
+	return false;
+}
+
+bool action_is_changing(const struct sim *sim, const struct project *project, enum kind kind,
+			int64_t id)
+{
+	for (size_t i = 0; i < sim->running_count; i++) {
 		const json_t *resources = json_object_get(sim->running[i].doc, "resources");
+		const json_t *first = json_array_get(resources, 0);
 
-		if (sim->running[i].project != project)
-			continue;
-		for (size_t j = 0; j < json_array_size(resources); j++) {
-			const json_t *resource = json_array_get(resources, j);
-
-			if (doc_id(resource) == id &&
-			    str_eq(doc_str(resource, "type"), kind_singular(kind)))
-				return true;
-		}
+		if (sim->running[i].project == project && doc_id(first) == id &&
+		    str_eq(doc_str(first, "type"), kind_singular(kind)))
+			return true;
 	}
 	return false;
 }
@@ -258,9 +260,11 @@ static void finish(struct sim *sim, struct project *project, json_t *doc, bool i
 	doc_set_str(doc, "status", error ? "error" : "success");
 	doc_set_int(doc, "progress", 100);
 	doc_set_str(doc, "finished", vclock_format(vclock_now_us(&sim->clock), now));
-	if (error)
+	if (error) {
 		doc_set(doc, "error",
 			json_pack("{s:s,s:s}", "code", error, "message", message ? message : ""));
+		server_action_failed(&run);
+	}
 }
 
 /* Those that waited for it start, or fail with it. */
@@ -314,7 +318,7 @@ void action_run_due(struct sim *sim)
 		has_changed = true;
 	}
 	if (has_changed)
-		state_file_save(sim);
+		settle(sim);
 	arm(sim);
 }
 

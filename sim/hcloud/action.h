@@ -41,6 +41,7 @@ struct action_request {
 	struct action_resource resources[ACTION_RESOURCES_MAX]; /* up to KIND_NONE */
 	json_t *args;						/* taken; NULL: none */
 	int64_t after;						/* 0, or another action's id */
+	uint64_t extra_ms;					/* it takes so much longer */
 };
 
 /* The new action, borrowed. */
@@ -50,8 +51,14 @@ json_t *action_begin(struct sim *sim, struct project *project,
 json_t *action_view(struct sim *sim, struct project *project, const json_t *action);
 bool action_is_running_on(const struct sim *sim, const struct project *project, enum kind kind,
 			  int64_t id);
+/* Whether one runs whose first resource it is: the one that is changed, and not only involved. */
+bool action_is_changing(const struct sim *sim, const struct project *project, enum kind kind,
+			int64_t id);
 /* Answers 201 with {"action": …}. Returns 0. */
 int action_reply(struct call *call, const json_t *action);
+
+/* The action's resource of that kind, 0 when it has none. */
+int64_t action_resource_id(const json_t *action, enum kind kind);
 
 /* After a restart: what runs goes on, with its whole time before it. */
 void action_resume_all(struct sim *sim);

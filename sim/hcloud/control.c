@@ -4,7 +4,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "hcloud/billing.h"
+#include "hcloud/machines.h"
 #include "hcloud/route.h"
+#include "hcloud/settle.h"
 #include "hcloud/state_file.h"
 
 #define BEARER	       "Bearer "
@@ -85,6 +88,30 @@ static int clock_set(struct call *call)
 	return clock_get(call);
 }
 
+static int bill_get(struct call *call)
+{
+	const char *only = query_get(&call->query, "project");
+	struct sim *sim = call->sim;
+	json_t *bills = json_array();
+
+	for (size_t i = 0; i < sim->project_count; i++) {
+		if (!only || str_eq(only, sim->projects[i]->name))
+			(void)json_array_append_new(bills,
+						    billing_statement(sim, sim->projects[i]));
+	}
+	return call_reply(call, 200, json_pack("{s:o}", "bills", bills));
+}
+
+/* {"cut": true} takes a machine off all networks. */
+static int server_partition(struct call *call)
+{
+	struct error err;
+
+	if (machines_partition(call->sim, call->ids[0], doc_bool(call->body, "cut"), &err) < 0)
+		return fail(call, &err);
+	return call_reply(call, 204, NULL);
+}
+
 static int state_get(struct call *call)
 {
 	return call_reply(call, 200, state_to_json(call->sim));
@@ -109,6 +136,8 @@ static const struct route routes[] = {
 	{"DELETE", "/_sim/faults/{id}", fault_remove},
 	{"GET", "/_sim/clock", clock_get},
 	{"POST", "/_sim/clock", clock_set},
+	{"GET", "/_sim/bill", bill_get},
+	{"POST", "/_sim/servers/{id}/partition", server_partition},
 	{"GET", "/_sim/state", state_get},
 	{"GET", "/_sim/requests", requests_get},
 	{"DELETE", "/_sim/requests", requests_clear},
@@ -154,6 +183,6 @@ void control_serve(struct call *call)
 		call->status = call->problem.status;
 		call->reply = json_pack("{s:o}", "error", problem_to_json(&call->problem));
 	} else if (!str_eq(call->method, "GET")) {
-		state_file_save(call->sim);
+		settle(call->sim);
 	}
 }

@@ -96,12 +96,11 @@ static json_t *details_of(const struct problem *problem)
 
 json_t *problem_to_json(const struct problem *problem)
 {
-	bool names_field = problem->code == PROBLEM_INVALID_INPUT && problem->name[0] != '\0';
-	char message[sizeof(problem->message) + sizeof(problem->name) + 32];
+	char message[sizeof(problem->message)];
 
-	if (names_field)
-		(void)snprintf(message, sizeof(message), "invalid input in field '%s': %s",
-			       problem->name, problem->message);
+	if (problem->code == PROBLEM_INVALID_INPUT && problem->name[0] != '\0')
+		(void)snprintf(message, sizeof(message), "invalid input in field '%s'",
+			       problem->name);
 	else
 		(void)snprintf(message, sizeof(message), "%s", problem->message);
 	json_t *json = json_pack("{s:s,s:s,s:o}", "code", problem_code_name(problem->code),

@@ -26,7 +26,7 @@ struct problem {
 /* Both return -1, so that callers `return problem_set(…)`. */
 PRINTF_FORMAT(3, 4)
 int problem_set(struct problem *problem, enum problem_code code, const char *format, ...);
-/* invalid_input: "invalid input in field 'ip_range': must be …". */
+/* invalid_input: "invalid input in field 'ip_range'", the text in its details. */
 PRINTF_FORMAT(3, 4)
 int problem_invalid(struct problem *problem, const char *field, const char *format, ...);
 /* As problem_set, with the name that goes into the details. */

@@ -6,8 +6,6 @@
 #include "hcloud/action.h"
 #include "hcloud/resources.h"
 
-#define NAME_BYTES_MAX 253
-
 int resource_reply(struct call *call, unsigned status, enum kind kind, const json_t *doc)
 {
 	return call_reply(call, status,
@@ -42,7 +40,7 @@ int resource_update(struct call *call, enum kind kind)
 	if (!doc)
 		return -1;
 	call_fields(call, &fields);
-	fields_str(&fields, "name", FIELD_OPTIONAL, NAME_BYTES_MAX, &name);
+	fields_str(&fields, "name", FIELD_OPTIONAL, RESOURCE_NAME_BYTES_MAX, &name);
 	fields_labels(&fields, &labels);
 	if (name && name[0] == '\0')
 		fields_fail(&fields, "name", "Shorter than minimum length 1.");

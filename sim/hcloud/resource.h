@@ -4,6 +4,8 @@
 
 #include "hcloud/call.h"
 
+#define RESOURCE_NAME_BYTES_MAX 253
+
 /* 200 {singular: view}. */
 int resource_reply(struct call *call, unsigned status, enum kind kind, const json_t *doc);
 /* GET /x/{id} */

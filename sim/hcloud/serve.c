@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "hcloud/control.h"
 #include "hcloud/route.h"
-#include "hcloud/state_file.h"
+#include "hcloud/settle.h"
 
 #define API_PREFIX	  "/v1"
 #define BEARER		  "Bearer "
@@ -222,7 +222,7 @@ static void serve_api(struct call *call)
 	if (call->problem.code || serve_route(call, path) < 0)
 		become_problem(call, &call->problem);
 	else if (is_write)
-		state_file_save(call->sim);
+		settle(call->sim);
 	if (call->transport == TRANSPORT_SEND) {
 		find_delay(call, path);
 		fail_after(call, path);

@@ -30,6 +30,7 @@ static void project_free(struct project *project)
 {
 	for (enum kind kind = KIND_NONE + 1; kind < KIND_MAX; kind++)
 		table_release(&project->tables[kind]);
+	json_decref(project->ledger);
 	free(project->name);
 	free(project);
 }
@@ -58,6 +59,7 @@ struct project *sim_project(struct sim *sim, const char *name)
 	}
 	struct project *project = xcalloc(1, sizeof(*project));
 	project->name = xstrdup(name);
+	project->ledger = json_array();
 	rate_limit_init(&project->rate, sim->settings.rate_limit, vclock_now_us(&sim->clock));
 	sim->projects =
 		xreallocarray(sim->projects, sim->project_count + 1, sizeof(struct project *));

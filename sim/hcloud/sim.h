@@ -17,6 +17,7 @@ struct project {
 	char *name;
 	struct table tables[KIND_MAX];
 	struct rate_limit rate;
+	json_t *ledger; /* billing.h */
 };
 
 struct token {
@@ -35,6 +36,7 @@ struct sim_settings {
 };
 
 struct running_action; /* action.c */
+struct machine_backend;
 
 struct sim {
 	sd_event *event;
@@ -52,6 +54,7 @@ struct sim {
 	struct running_action *running;
 	size_t running_count;
 	sd_event_source *action_timer;
+	struct machine_backend *machines; /* NULL: servers are rows, power is a word */
 	const char *state_path; /* NULL: state ends with the process */
 	json_t *requests;	/* the last ones served, for /_sim/requests */
 };

@@ -28,7 +28,8 @@ static json_t *project_to_json(struct project *project)
 			(void)json_array_append(docs, project->tables[kind].docs[i]);
 		doc_set(tables, kind_plural(kind), docs);
 	}
-	return json_pack("{s:s,s:o}", "name", project->name, "tables", tables);
+	return json_pack("{s:s,s:o,s:O}", "name", project->name, "tables", tables, "ledger",
+			 project->ledger);
 }
 
 json_t *state_to_json(struct sim *sim)
@@ -76,9 +77,12 @@ static int load_project(struct sim *sim, const json_t *json, struct error *err)
 {
 	const json_t *tables = json_object_get(json, "tables");
 
-	if (!doc_str(json, "name") || !json_is_object(tables))
+	const json_t *ledger = json_object_get(json, "ledger");
+
+	if (!doc_str(json, "name") || !json_is_object(tables) || !json_is_array(ledger))
 		return NOT_A_STATE(err);
 	struct project *project = sim_project(sim, doc_str(json, "name"));
+	(void)json_array_extend(project->ledger, (json_t *)(uintptr_t)ledger);
 	for (enum kind kind = KIND_NONE + 1; kind < KIND_MAX; kind++) {
 		const json_t *docs = json_object_get(tables, kind_plural(kind));
 

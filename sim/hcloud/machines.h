@@ -1,0 +1,23 @@
+/* Between servers (documents) and their machines (machine.h). Without a backend, every function
+ * does nothing and says so by success: power is a word then. */
+#pragma once
+
+#include "base/error.h"
+#include "hcloud/action.h"
+#include "hcloud/sim.h"
+
+/* "none" or "netns"; then machines of servers that run already (from a saved state) are started. */
+MUST_CHECK int machines_start(struct sim *sim, const char *backend, const char *root_tree,
+			      const char *directory, const char *instance, struct error *err);
+void machines_stop(struct sim *sim);
+
+MUST_CHECK int machines_power_on(struct sim *sim, struct project *project, const json_t *server,
+				 struct problem *problem);
+void machines_power_off(struct sim *sim, const json_t *server);
+/* False when there is no machine that could take its time: it is off now. */
+bool machines_shut_down(struct sim *sim, const json_t *server);
+MUST_CHECK int machines_attach(struct sim *sim, struct project *project, const json_t *server,
+			       int64_t network_id, struct problem *problem);
+void machines_detach(struct sim *sim, const json_t *server, int64_t network_id);
+void machines_delete(struct sim *sim, const json_t *server);
+MUST_CHECK int machines_partition(struct sim *sim, int64_t server_id, bool cut, struct error *err);
