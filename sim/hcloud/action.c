@@ -116,8 +116,8 @@ static void track(struct sim *sim, struct project *project, json_t *doc, bool wa
 /* The name of the server that it is about, which faults may ask for; "" for none. */
 static const char *server_name(const struct project *project, const json_t *action)
 {
-	const json_t *server = table_find(&project->tables[KIND_SERVER],
-					  action_resource_id(action, KIND_SERVER));
+	const json_t *server =
+		table_find(&project->tables[KIND_SERVER], action_resource_id(action, KIND_SERVER));
 
 	return server ? doc_str(server, "name") : "";
 }
@@ -172,8 +172,8 @@ json_t *action_begin(struct sim *sim, struct project *project, const struct acti
 		"{s:I,s:s,s:s,s:i,s:s,s:n,s:o,s:n,s:I,s:o,s:I}", "id", (json_int_t)sim_new_id(sim),
 		"command", command->name, "status", "running", "progress", 0, "started",
 		vclock_format(vclock_now_us(&sim->clock), now), "finished", "resources", resources,
-		"error", "_ms", (json_int_t)(duration_ms(sim, command) + request->extra_ms), "_args",
-		request->args ? request->args : json_object(), "_after",
+		"error", "_ms", (json_int_t)(duration_ms(sim, command) + request->extra_ms),
+		"_args", request->args ? request->args : json_object(), "_after",
 		(json_int_t)request->after);
 	CHECK(doc != NULL);
 	apply_fault(sim, project, doc);

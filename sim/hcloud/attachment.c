@@ -40,9 +40,9 @@ json_t *attachment_add(json_t *server, int64_t network_id, uint32_t ip)
 	rand_bytes(random, sizeof(random));
 	(void)snprintf(mac, sizeof(mac), "86:00:00:%02x:%02x:%02x", random[0], random[1],
 		       random[2]);
-	json_t *attachment = json_pack("{s:I,s:s,s:[],s:s,s:b}", "network", (json_int_t)network_id,
-				       "ip", ipv4_format(ip, text), "alias_ips", "mac_address", mac,
-				       "pending", 1);
+	json_t *attachment =
+		json_pack("{s:I,s:s,s:[],s:s,s:b}", "network", (json_int_t)network_id, "ip",
+			  ipv4_format(ip, text), "alias_ips", "mac_address", mac, "pending", 1);
 	CHECK(json_array_append_new(nets_of(server), attachment) == 0);
 	return attachment;
 }
@@ -113,8 +113,7 @@ static void add_cooling(const json_t *network, uint32_t **ips, size_t *count)
 	const char *ip;
 	json_t *until_ms;
 
-	json_object_foreach(cooling, ip, until_ms)
-	{
+	json_object_foreach (cooling, ip, until_ms) {
 		if (json_integer_value(until_ms) > (json_int_t)clock_boottime_ms())
 			add_ip(ips, count, ip);
 	}

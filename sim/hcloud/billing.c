@@ -44,12 +44,11 @@ static void open_entry(struct project *project, enum kind kind, const json_t *do
 		       const char *server_type, const char *location, int64_t hourly_micros,
 		       int64_t monthly_micros)
 {
-	json_t *entry = json_pack("{s:s,s:I,s:s,s:s?,s:s,s:I,s:I,s:I,s:n}", "kind",
-				  kind_singular(kind), "id", (json_int_t)doc_id(doc), "name",
-				  doc_str(doc, "name"), "server_type", server_type, "location",
-				  location, "hourly_micros", (json_int_t)hourly_micros,
-				  "monthly_micros", (json_int_t)monthly_micros, "from_us",
-				  (json_int_t)from_us, "until_us");
+	json_t *entry = json_pack(
+		"{s:s,s:I,s:s,s:s?,s:s,s:I,s:I,s:I,s:n}", "kind", kind_singular(kind), "id",
+		(json_int_t)doc_id(doc), "name", doc_str(doc, "name"), "server_type", server_type,
+		"location", location, "hourly_micros", (json_int_t)hourly_micros, "monthly_micros",
+		(json_int_t)monthly_micros, "from_us", (json_int_t)from_us, "until_us");
 
 	CHECK(entry != NULL);
 	CHECK(json_array_append_new(project->ledger, entry) == 0);
@@ -59,8 +58,7 @@ static void open_entry(struct project *project, enum kind kind, const json_t *do
 static void update_server(struct sim *sim, struct project *project, const json_t *server,
 			  int64_t now_us)
 {
-	const json_t *type =
-		table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
+	const json_t *type = table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
 	const char *location = doc_str(server, "_location");
 	int64_t from_us = doc_int(server, "_created_us");
 	json_t *entry = find_open(project, doc_id(server));

@@ -104,8 +104,7 @@ bool cidr_overlap(const struct cidr *a, const struct cidr *b)
 
 bool cidr_is_private(const struct cidr *cidr)
 {
-	static const struct cidr ranges[] = {
-		{0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}};
+	static const struct cidr ranges[] = {{0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
 		if (cidr_contains(&ranges[i], cidr))

@@ -84,9 +84,9 @@ static void fill_keys(const json_t *server, struct spec *ret)
 
 static const json_t *strike(struct sim *sim, enum fault_kind kind, const json_t *server)
 {
-	return faults_strike(&sim->faults, kind,
-			     (const struct fault_subject[]){{"server", doc_str(server, "name")},
-							    {NULL, NULL}});
+	return faults_strike(
+		&sim->faults, kind,
+		(const struct fault_subject[]){{"server", doc_str(server, "name")}, {NULL, NULL}});
 }
 
 static void fill_faults(struct sim *sim, const json_t *server, struct machine_spec *ret)
@@ -104,8 +104,7 @@ static void fill_faults(struct sim *sim, const json_t *server, struct machine_sp
 
 static void fill(struct sim *sim, struct project *project, const json_t *server, struct spec *ret)
 {
-	const json_t *type =
-		table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
+	const json_t *type = table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
 	const json_t *location =
 		table_find_name(&sim->catalog[KIND_LOCATION], doc_str(server, "_location"));
 	const json_t *ipv4 = primary_ip_of_server(project, doc_id(server), IP_V4);
@@ -125,8 +124,8 @@ static void fill(struct sim *sim, struct project *project, const json_t *server,
 				.user_data = json_string_value(user_data),
 				.user_data_bytes = json_string_length(user_data),
 				.cores = (uint64_t)doc_int(type, "cores"),
-				.memory_bytes = GIB * (uint64_t)json_number_value(json_object_get(
-							      type, "memory")),
+				.memory_bytes = GIB * (uint64_t)json_number_value(
+							      json_object_get(type, "memory")),
 			},
 	};
 	fill_nets(project, server, ret);

@@ -10,7 +10,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "hcloud/http.h"
+#include "hcloud/machines.h"
 #include "hcloud/options.h"
+#include "hcloud/settle.h"
 #include "hcloud/state_file.h"
 
 #define PROGRAM		"hcloud-sim"
@@ -88,7 +90,9 @@ static int loop(struct sim *sim, const struct sim_options *options, struct error
 	};
 	struct http *http = NULL;
 
-	if (http_start(sim, &http_options, &http, err) < 0)
+	if (machines_start(sim, options->machines, options->machine_root, options->machine_dir,
+			   options->instance, err) < 0 ||
+	    http_start(sim, &http_options, &http, err) < 0)
 		return -1;
 	int result = announce(sim, options, http_url(http), err);
 	if (result == 0) {
@@ -98,7 +102,7 @@ static int loop(struct sim *sim, const struct sim_options *options, struct error
 			result = error_set_errno(err, ERR_INTERNAL, -ended, "the event loop broke");
 	}
 	http_stop(http);
-	state_file_save(sim);
+	settle(sim);
 	return result;
 }
 
@@ -130,6 +134,7 @@ static int simulate(const struct sim_options *options, struct error *err)
 	int result = set_up(&sim, options, err);
 	if (result == 0)
 		result = loop(&sim, options, err);
+	machines_stop(&sim);
 	sim_release(&sim);
 	sd_event_unref(event);
 	return result;

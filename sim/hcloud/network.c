@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "hcloud/attachment.h"
+#include "hcloud/listing.h"
 #include "hcloud/network_actions.h"
 #include "hcloud/quota.h"
 #include "hcloud/resource.h"
@@ -106,7 +108,8 @@ int network_subnet_read(struct call *call, const struct network_plan *plan, cons
 	if (range && !cidr_parse(range, &ret->range))
 		fields_fail(&fields, "ip_range", "Not a valid IPv4 network.");
 	if (type && (subnet_type_parse(type) == SUBNET_VSWITCH) != (vswitch_id != 0))
-		fields_fail(&fields, "vswitch_id", "is for subnets of type vswitch, and only those");
+		fields_fail(&fields, "vswitch_id",
+			    "is for subnets of type vswitch, and only those");
 	if (fields_finish(&fields) < 0)
 		return -1;
 	if (vswitch_id && vswitch_is_used(call->project, vswitch_id))
@@ -184,8 +187,8 @@ static int read_subnets(struct call *call, struct network_plan *plan, json_t *re
 			return -1;
 		plan->subnets[plan->subnet_count++] = subnet;
 		(void)json_array_append_new(
-			ret, network_subnet_json(plan, &subnet,
-						 json_object_get(json, "vswitch_id")));
+			ret,
+			network_subnet_json(plan, &subnet, json_object_get(json, "vswitch_id")));
 	}
 	return 0;
 }
@@ -304,10 +307,7 @@ static int network_delete(struct call *call)
 }
 
 const struct route network_routes[] = {
-	{"GET", "/networks", network_list},
-	{"POST", "/networks", network_create},
-	{"GET", "/networks/{id}", network_get},
-	{"PUT", "/networks/{id}", network_update},
-	{"DELETE", "/networks/{id}", network_delete},
-	{NULL, NULL, NULL},
+	{"GET", "/networks", network_list},	      {"POST", "/networks", network_create},
+	{"GET", "/networks/{id}", network_get},	      {"PUT", "/networks/{id}", network_update},
+	{"DELETE", "/networks/{id}", network_delete}, {NULL, NULL, NULL},
 };

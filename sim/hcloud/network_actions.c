@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/error.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "hcloud/action_routes.h"
 #include "hcloud/attachment.h"
@@ -72,7 +72,7 @@ static size_t find_like(const json_t *array, const json_t *like)
 		json_t *value;
 		bool is_like = true;
 
-		json_object_foreach((json_t *)(uintptr_t)like, name, value)
+		json_object_foreach ((json_t *)(uintptr_t)like, name, value)
 			is_like = is_like && json_equal(json_object_get(item, name), value);
 		if (is_like)
 			return i;

@@ -157,8 +157,7 @@ static bool find_free(const struct network_plan *plan, const struct subnet *subn
 		      const struct taken_ips *taken, uint32_t *ret)
 {
 	for (uint64_t ip = subnet->range.address; ip <= cidr_last(&subnet->range); ip++) {
-		if (!network_ip_is_reserved(plan, (uint32_t)ip) &&
-		    !is_taken(taken, (uint32_t)ip)) {
+		if (!network_ip_is_reserved(plan, (uint32_t)ip) && !is_taken(taken, (uint32_t)ip)) {
 			*ret = (uint32_t)ip;
 			return true;
 		}
@@ -194,9 +193,9 @@ int network_assign_ip(const struct network_plan *plan, const struct ip_wish *wis
 	}
 	for (size_t i = 0; i < plan->subnet_count; i++) {
 		const struct subnet *subnet = &plan->subnets[i];
-		bool is_wished = !wish->has_range ||
-				 (subnet->range.address == wish->range.address &&
-				  subnet->range.prefix == wish->range.prefix);
+		bool is_wished =
+			!wish->has_range || (subnet->range.address == wish->range.address &&
+					     subnet->range.prefix == wish->range.prefix);
 
 		if (is_wished && is_for_servers(subnet, wish->zone) &&
 		    find_free(plan, subnet, taken, ret))

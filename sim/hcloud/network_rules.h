@@ -63,10 +63,10 @@ struct taken_ips {
 bool network_ip_is_reserved(const struct network_plan *plan, uint32_t ip);
 /* What a server that joins wants. */
 struct ip_wish {
-	const char *zone;	  /* of the server */
-	bool has_ip;		  /* this address … */
+	const char *zone; /* of the server */
+	bool has_ip;	  /* this address … */
 	uint32_t ip;
-	bool has_range;		  /* … or any of this subnet */
+	bool has_range; /* … or any of this subnet */
 	struct cidr range;
 };
 /* The address that a server gets: the one wished for, or the lowest free one of the first subnet

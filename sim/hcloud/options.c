@@ -43,11 +43,30 @@ static int print(const struct opt_command *command, bool as_man, struct error *e
 	return 0;
 }
 
+static int parse(const struct opt_command *command, int argc, const char **argv, bool *ret_done,
+		 struct error *err)
+{
+	const char **positional;
+	bool help = false;
+	int count;
+
+	*ret_done = false;
+	if (opt_parse(command, argc, argv, &positional, &count, &help, err) < 0)
+		return -1;
+	bool as_man = count == 1 && str_eq(positional[0], "man");
+	if (count > 0 && !as_man)
+		return error_set(err, ERR_INVALID, "unexpected argument \"%s\"", positional[0]);
+	*ret_done = help || as_man;
+	return *ret_done ? print(command, as_man, err) : 0;
+}
+
 int options_parse(struct sim_options *ret, int argc, const char **argv, bool *ret_done,
 		  struct error *err)
 {
 	*ret = (struct sim_options){
 		.listen = "127.0.0.1:0",
+		.machines = "none",
+		.instance = "sim",
 		.action_time = "fast",
 		.clock_rate = 1,
 		.rate_limit = RATE_LIMIT_DEFAULT,
@@ -74,6 +93,20 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 			"Requests an hour and project (default 3600)"),
 		OPT_U64(0, "server-limit", "N", &ret->server_limit, 1, SERVERS_MAX,
 			"Servers a project may have (default 200)"),
+		OPT_STR(0, "machines", "none|netns", &ret->machines,
+			"What is under a server: nothing (default), or a real host in network "
+			"namespaces of this computer (as root)",
+			"none netns"),
+		OPT_STR(0, "machine-root", "DIR", &ret->machine_root,
+			"The system that machines boot, as tools/make-machine-root builds it",
+			"directory"),
+		OPT_STR(0, "machine-dir", "DIR", &ret->machine_dir,
+			"For the machines' disks, logs and sockets", "directory"),
+		OPT_STR(0, "instance", "NAME", &ret->instance,
+			"Names this simulator's namespaces, at most 8 of a-z and 0-9 (default "
+			"sim); "
+			"what an earlier one of that name left is removed",
+			NULL),
 		OPT_STR(0, "control-token", "TOKEN", &ret->control_token,
 			"Ask for this token under /_sim/ instead of answering loopback only", NULL),
 		OPT_STR(0, "tls-cert", "FILE", &ret->tls_cert, "Serve TLS with this certificate",
@@ -89,18 +122,7 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 		.options = options,
 		.option_count = ARRAY_SIZE(options),
 	};
-	const char **positional;
-	bool help = false;
-	int count;
-
-	*ret_done = false;
-	if (opt_parse(&command, argc, argv, &positional, &count, &help, err) < 0)
-		return -1;
-	bool as_man = count == 1 && str_eq(positional[0], "man");
-	if (count > 0 && !as_man)
-		return error_set(err, ERR_INVALID, "unexpected argument \"%s\"", positional[0]);
-	*ret_done = help || as_man;
-	return *ret_done ? print(&command, as_man, err) : 0;
+	return parse(&command, argc, argv, ret_done, err);
 }
 
 void options_release(struct sim_options *options)

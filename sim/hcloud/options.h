@@ -17,6 +17,10 @@ struct sim_options {
 	const char *control_token;
 	const char *tls_cert;
 	const char *tls_key;
+	const char *machines; /* "none", "netns" */
+	const char *machine_root;
+	const char *machine_dir;
+	const char *instance;
 	const char *action_time; /* "fast", "realistic", a duration */
 	uint64_t clock_rate;
 	uint64_t rate_limit;

@@ -18,8 +18,7 @@
 
 const json_t *server_type_of(const struct sim *sim, const json_t *server)
 {
-	const json_t *type =
-		table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
+	const json_t *type = table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
 
 	CHECK(type != NULL);
 	return type;

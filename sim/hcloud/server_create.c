@@ -22,8 +22,7 @@ static json_t *new_server(struct sim *sim, const struct server_order *order)
 	doc_set_bool(server, "rescue_enabled", false);
 	doc_set(server, "backup_window", json_null());
 	doc_set(server, "iso", json_null());
-	doc_set(server, "primary_disk_size",
-		json_copy(json_object_get(order->type, "disk")));
+	doc_set(server, "primary_disk_size", json_copy(json_object_get(order->type, "disk")));
 	doc_set_int(server, "_type", doc_id(order->type));
 	doc_set_int(server, "_image", doc_id(order->image));
 	doc_set_str(server, "_location", doc_str(order->location, "name"));
@@ -103,8 +102,7 @@ static void begin_next(struct call *call, json_t *server, const struct server_or
 	if (order->starts && is_private) {
 		const json_t *start = begin(call, server, "start_server", after, true);
 
-		(void)json_array_insert_new(next, 0,
-					    action_view(call->sim, call->project, start));
+		(void)json_array_insert_new(next, 0, action_view(call->sim, call->project, start));
 		after = doc_id(start);
 	}
 	firewall_reconcile(call->sim, call->project, after, next);
@@ -116,12 +114,12 @@ static int reply(struct call *call, const json_t *server, const json_t *create, 
 	char password[SERVER_PASSWORD_CHARS + 1];
 
 	base62_random(password, SERVER_PASSWORD_CHARS);
-	return call_reply(
-		call, 201,
-		json_pack("{s:o,s:o,s:o,s:s?}", "server",
-			  resource_view(call->sim, call->project, KIND_SERVER, server), "action",
-			  action_view(call->sim, call->project, create), "next_actions", next,
-			  "root_password", has_keys ? NULL : password));
+	return call_reply(call, 201,
+			  json_pack("{s:o,s:o,s:o,s:s?}", "server",
+				    resource_view(call->sim, call->project, KIND_SERVER, server),
+				    "action", action_view(call->sim, call->project, create),
+				    "next_actions", next, "root_password",
+				    has_keys ? NULL : password));
 }
 
 static int create(struct call *call, const struct server_order *order)

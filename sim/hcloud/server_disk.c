@@ -20,19 +20,18 @@ static int reply_rebuild(struct call *call, const json_t *server, json_t *args)
 {
 	bool has_keys = json_array_size(json_object_get(server, "_ssh_keys")) > 0;
 	char password[SERVER_PASSWORD_CHARS + 1];
-	const json_t *action =
-		action_begin(call->sim, call->project,
-			     &(const struct action_request){
-				     .command = "rebuild_server",
-				     .resources = {{KIND_SERVER, doc_id(server)}},
-				     .args = args,
-			     });
+	const json_t *action = action_begin(call->sim, call->project,
+					    &(const struct action_request){
+						    .command = "rebuild_server",
+						    .resources = {{KIND_SERVER, doc_id(server)}},
+						    .args = args,
+					    });
 
 	base62_random(password, SERVER_PASSWORD_CHARS);
 	return call_reply(call, 201,
 			  json_pack("{s:o,s:s?}", "action",
-				    action_view(call->sim, call->project, action),
-				    "root_password", has_keys ? NULL : password));
+				    action_view(call->sim, call->project, action), "root_password",
+				    has_keys ? NULL : password));
 }
 
 static int rebuild(struct call *call)
@@ -51,8 +50,8 @@ static int rebuild(struct call *call)
 	if (fields_finish(&fields) < 0)
 		return -1;
 	const json_t *type = server_type_of(call->sim, server);
-	const json_t *image = image_find_for(call->sim, call->project, wanted,
-					     doc_str(type, "architecture"));
+	const json_t *image =
+		image_find_for(call->sim, call->project, wanted, doc_str(type, "architecture"));
 	if (!image)
 		return problem_invalid(&call->problem, "image", "image not found");
 	if (server_check_image(call, image, type) < 0)
@@ -116,9 +115,9 @@ static int change_type(struct call *call)
 		return problem_invalid(&call->problem, "server_type", "server type not found");
 	if (check_new_type(call, server, type) < 0)
 		return -1;
-	return server_begin(call, server, "change_server_type",
-			    json_pack("{s:I,s:b}", "type", (json_int_t)doc_id(type), "upgrade",
-				      upgrade));
+	return server_begin(
+		call, server, "change_server_type",
+		json_pack("{s:I,s:b}", "type", (json_int_t)doc_id(type), "upgrade", upgrade));
 }
 
 int server_type_changed(const struct action_run *run)

@@ -98,8 +98,8 @@ static int begin_with_password(struct call *call, const char *command)
 	base62_random(password, SERVER_PASSWORD_CHARS);
 	return call_reply(call, 201,
 			  json_pack("{s:o,s:s}", "action",
-				    action_view(call->sim, call->project, action),
-				    "root_password", password));
+				    action_view(call->sim, call->project, action), "root_password",
+				    password));
 }
 
 static int enable_rescue(struct call *call)
@@ -223,7 +223,10 @@ static int metrics(struct call *call)
 	if (!call_find(call, KIND_SERVER, 0))
 		return -1;
 	if (!type || !start || !end)
-		return problem_invalid(&call->problem, !type ? "type" : !start ? "start" : "end",
+		return problem_invalid(&call->problem,
+				       !type	? "type"
+				       : !start ? "start"
+						: "end",
 				       "Missing data for required field.");
 	for (size_t i = 0; i < METRIC_TYPE_COUNT; i++) {
 		if (str_eq(type, known[i].type))

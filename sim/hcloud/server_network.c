@@ -18,15 +18,13 @@ static int check_counts(struct call *call, const json_t *server, const json_t *n
 		return problem_set(&call->problem, PROBLEM_SERVER_ALREADY_ATTACHED,
 				   "server is already attached to this network");
 	if (attachment_count(server) >= SERVER_NETWORKS_MAX)
-		return problem_named(&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
-				     "server_networks_limit",
-				     "a server can be attached to at most %d networks",
-				     SERVER_NETWORKS_MAX);
+		return problem_named(
+			&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED, "server_networks_limit",
+			"a server can be attached to at most %d networks", SERVER_NETWORKS_MAX);
 	if (attachment_count_in(call->project, doc_id(network)) >= NETWORK_SERVERS_MAX)
-		return problem_named(&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
-				     "network_servers_limit",
-				     "a network can have at most %d servers attached",
-				     NETWORK_SERVERS_MAX);
+		return problem_named(
+			&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED, "network_servers_limit",
+			"a network can have at most %d servers attached", NETWORK_SERVERS_MAX);
 	return 0;
 }
 
@@ -35,9 +33,8 @@ static int check_overlap(struct call *call, const json_t *server, const struct c
 	const json_t *nets = json_object_get(server, "_nets");
 
 	for (size_t i = 0; i < json_array_size(nets); i++) {
-		const json_t *other =
-			table_find(sim_table(call->sim, call->project, KIND_NETWORK),
-				   doc_int(json_array_get(nets, i), "network"));
+		const json_t *other = table_find(sim_table(call->sim, call->project, KIND_NETWORK),
+						 doc_int(json_array_get(nets, i), "network"));
 		struct cidr other_range;
 
 		if (other && cidr_parse(doc_str(other, "ip_range"), &other_range) &&
@@ -57,8 +54,7 @@ int server_choose_ip(struct call *call, const json_t *server, const json_t *netw
 	struct taken_ips taken;
 
 	network_plan_read(network, &plan);
-	if (check_counts(call, server, network) < 0 ||
-	    check_overlap(call, server, &plan.range) < 0)
+	if (check_counts(call, server, network) < 0 || check_overlap(call, server, &plan.range) < 0)
 		return -1;
 	attachment_taken(call->project, doc_id(network), 0, &ips, &taken.count);
 	taken.ips = ips;
@@ -125,8 +121,8 @@ static int check_aliases(struct call *call, const json_t *network, const json_t 
 	struct taken_ips taken;
 
 	if (json_array_size(aliases) > SERVER_ALIASES_MAX)
-		return problem_invalid(&call->problem, "alias_ips", "Longer than maximum length %d.",
-				       SERVER_ALIASES_MAX);
+		return problem_invalid(&call->problem, "alias_ips",
+				       "Longer than maximum length %d.", SERVER_ALIASES_MAX);
 	network_plan_read(network, &plan);
 	attachment_taken(call->project, doc_id(network), doc_id(server), &ips, &taken.count);
 	taken.ips = ips;
@@ -175,8 +171,8 @@ static int attach_to_network(struct call *call)
 	if (!network || server_choose_ip(call, server, network, &request.wish, &ip) < 0 ||
 	    check_aliases(call, network, server, request.alias_ips, ip) < 0)
 		return -1;
-	return action_reply(call, server_join(call->sim, call->project, server, doc_id(network),
-					      ip, request.alias_ips, 0));
+	return action_reply(call, server_join(call->sim, call->project, server, doc_id(network), ip,
+					      request.alias_ips, 0));
 }
 
 /* The server's attachment that the body names, or NULL. */

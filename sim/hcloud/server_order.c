@@ -13,9 +13,9 @@
 #include "hcloud/quota.h"
 #include "hcloud/resource.h"
 
-#define USER_DATA_BYTES_MAX	 32768
-#define PRIMARY_IPS_PER_SERVER	 2
-#define SSH_KEYS_MAX		 100
+#define USER_DATA_BYTES_MAX    32768
+#define PRIMARY_IPS_PER_SERVER 2
+#define SSH_KEYS_MAX	       100
 
 /* The fields as the body has them, before anything is looked up. */
 struct raw_order {
@@ -130,8 +130,7 @@ int server_check_available(struct call *call, const json_t *type, const char *lo
 		{"type", doc_str(type, "name")}, {"location", location}, {NULL, NULL}};
 	struct faults *faults = &call->sim->faults;
 
-	if (!server_type_is_at(type, location) ||
-	    faults_strike(faults, FAULT_UNSUPPORTED, subject))
+	if (!server_type_is_at(type, location) || faults_strike(faults, FAULT_UNSUPPORTED, subject))
 		return problem_set(&call->problem, PROBLEM_INVALID_INPUT,
 				   "unsupported location for server type");
 	const json_t *fault = faults_strike(faults, FAULT_UNAVAILABLE, subject);
@@ -177,14 +176,12 @@ static int find_ssh_keys(struct call *call, const json_t *wanted, struct server_
 static int find_networks(struct call *call, const json_t *ids, struct server_order *ret)
 {
 	if (json_array_size(ids) > SERVER_NETWORKS_MAX)
-		return problem_named(&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
-				     "server_networks_limit",
-				     "a server can be attached to at most %d networks",
-				     SERVER_NETWORKS_MAX);
+		return problem_named(
+			&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED, "server_networks_limit",
+			"a server can be attached to at most %d networks", SERVER_NETWORKS_MAX);
 	for (size_t i = 0; i < json_array_size(ids); i++) {
 		int64_t id = json_integer_value(json_array_get(ids, i));
-		json_t *network =
-			table_find(sim_table(call->sim, call->project, KIND_NETWORK), id);
+		json_t *network = table_find(sim_table(call->sim, call->project, KIND_NETWORK), id);
 
 		if (!network)
 			return call_not_found(call, KIND_NETWORK, id);
@@ -226,10 +223,9 @@ static int find_placement_group(struct call *call, int64_t id, struct server_ord
 		return call_not_found(call, KIND_PLACEMENT_GROUP, id);
 	if (placement_group_server_count(call->project, id) < PLACEMENT_GROUP_SERVERS_MAX)
 		return 0;
-	return problem_named(&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
-			     "placement_group_servers_limit",
-			     "a placement group can have at most %d servers",
-			     PLACEMENT_GROUP_SERVERS_MAX);
+	return problem_named(
+		&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED, "placement_group_servers_limit",
+		"a placement group can have at most %d servers", PLACEMENT_GROUP_SERVERS_MAX);
 }
 
 static int find_address(struct call *call, int64_t id, enum ip_type type,
@@ -250,9 +246,9 @@ static int check_quota(struct call *call, const struct server_order *order)
 
 	if (quota_check(call, KIND_SERVER, servers_max) < 0)
 		return -1;
-	return needs_address ? quota_check(call, KIND_PRIMARY_IP,
-					   PRIMARY_IPS_PER_SERVER * servers_max)
-			     : 0;
+	return needs_address
+		       ? quota_check(call, KIND_PRIMARY_IP, PRIMARY_IPS_PER_SERVER * servers_max)
+		       : 0;
 }
 
 int server_order_read(struct call *call, struct server_order *ret)

@@ -55,8 +55,8 @@ struct sim {
 	size_t running_count;
 	sd_event_source *action_timer;
 	struct machine_backend *machines; /* NULL: servers are rows, power is a word */
-	const char *state_path; /* NULL: state ends with the process */
-	json_t *requests;	/* the last ones served, for /_sim/requests */
+	const char *state_path;		  /* NULL: state ends with the process */
+	json_t *requests;		  /* the last ones served, for /_sim/requests */
 };
 
 void sim_init(struct sim *sim, sd_event *event, const struct sim_settings *settings,
