@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/str.h"
 #include "hcloud/label.h"
 
 /* Ids are at most 2^53 - 1, so that they survive in JavaScript. */
@@ -83,6 +84,20 @@ void fields_id(struct fields *fields, const char *name, enum field_need need, in
 		fields_fail(fields, name, "Not a valid integer.");
 	else if (value)
 		*ret = json_integer_value(value);
+}
+
+void fields_id_or_digits(struct fields *fields, const char *name, enum field_need need,
+			 int64_t *ret)
+{
+	const json_t *value = member(fields, name, need);
+	struct error err;
+
+	if (json_is_string(value)) {
+		if (parse_i64(json_string_value(value), 1, ID_MAX, ret, &err) < 0)
+			fields_fail(fields, name, "Not a valid integer.");
+	} else {
+		fields_id(fields, name, need, ret);
+	}
 }
 
 void fields_array(struct fields *fields, const char *name, enum field_need need, const json_t **ret)

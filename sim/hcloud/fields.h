@@ -25,6 +25,9 @@ void fields_str(struct fields *fields, const char *name, enum field_need need, s
 		const char **ret);
 void fields_bool(struct fields *fields, const char *name, enum field_need need, bool *ret);
 void fields_id(struct fields *fields, const char *name, enum field_need need, int64_t *ret);
+/* An id, also in words, as Python's library writes some. */
+void fields_id_or_digits(struct fields *fields, const char *name, enum field_need need,
+			 int64_t *ret);
 void fields_array(struct fields *fields, const char *name, enum field_need need,
 		  const json_t **ret);
 void fields_object(struct fields *fields, const char *name, enum field_need need,

@@ -178,7 +178,7 @@ static int check_wished(const struct network_plan *plan, const struct ip_wish *w
 		return problem_set(problem, PROBLEM_NO_SUBNET_AVAILABLE,
 				   "no subnet or IP available");
 	if (is_taken(taken, wish->ip))
-		return problem_set(problem, PROBLEM_IP_NOT_AVAILABLE, "IP is not available");
+		return problem_set(problem, PROBLEM_IP_NOT_AVAILABLE, "IP not available");
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "hcloud/placement_group.h"
 
+#include <inttypes.h>
+
 #include "base/str.h"
 #include "hcloud/listing.h"
 #include "hcloud/quota.h"
@@ -13,14 +15,18 @@ static bool is_in(const json_t *server, int64_t group_id)
 	return doc_int(server, "_placement_group") == group_id;
 }
 
-size_t placement_group_server_count(const struct project *project, int64_t group_id)
+int placement_group_check_room(struct call *call, int64_t group_id)
 {
-	const struct table *servers = &project->tables[KIND_SERVER];
+	const struct table *servers = &call->project->tables[KIND_SERVER];
 	size_t count = 0;
 
 	for (size_t i = 0; i < servers->count; i++)
 		count += is_in(servers->docs[i], group_id);
-	return count;
+	if (count < PLACEMENT_GROUP_SERVERS_MAX)
+		return 0;
+	return problem_set(&call->problem, PROBLEM_PLACEMENT_GROUP_MEMBER_LIMIT_REACHED,
+			   "placement group with ID %" PRId64 " contains already %d servers",
+			   group_id, PLACEMENT_GROUP_SERVERS_MAX);
 }
 
 json_t *placement_group_view(struct sim *sim, struct project *project, const json_t *group)

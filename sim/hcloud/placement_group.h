@@ -10,4 +10,5 @@ extern const struct route placement_group_routes[];
 
 /* With "servers", a new reference. */
 json_t *placement_group_view(struct sim *sim, struct project *project, const json_t *group);
-size_t placement_group_server_count(const struct project *project, int64_t group_id);
+/* 422 placement_group_member_limit_reached when the group is full. */
+MUST_CHECK int placement_group_check_room(struct call *call, int64_t group_id);

@@ -26,7 +26,7 @@ static int add_to_placement_group(struct call *call)
 	if (!server)
 		return -1;
 	call_fields(call, &fields);
-	fields_id(&fields, "placement_group", FIELD_REQUIRED, &id);
+	fields_id_or_digits(&fields, "placement_group", FIELD_REQUIRED, &id);
 	if (fields_finish(&fields) < 0)
 		return -1;
 	if (!table_find(sim_table(call->sim, call->project, KIND_PLACEMENT_GROUP), id))
@@ -37,11 +37,8 @@ static int add_to_placement_group(struct call *call)
 	if (!str_eq(doc_str(server, "status"), "off"))
 		return problem_set(&call->problem, PROBLEM_SERVER_NOT_STOPPED,
 				   "server must be stopped");
-	if (placement_group_server_count(call->project, id) >= PLACEMENT_GROUP_SERVERS_MAX)
-		return problem_named(&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
-				     "placement_group_servers_limit",
-				     "a placement group can have at most %d servers",
-				     PLACEMENT_GROUP_SERVERS_MAX);
+	if (placement_group_check_room(call, id) < 0)
+		return -1;
 	return server_begin(call, server, "add_to_placement_group",
 			    json_pack("{s:I}", "group", (json_int_t)id));
 }

@@ -108,7 +108,7 @@ static int check_alias(struct call *call, const struct network_plan *plan,
 	for (size_t i = 0; i < taken->count; i++) {
 		if (taken->ips[i] == ip)
 			return problem_set(&call->problem, PROBLEM_IP_NOT_AVAILABLE,
-					   "IP is not available");
+					   "IP not available");
 	}
 	return 0;
 }

@@ -221,11 +221,7 @@ static int find_placement_group(struct call *call, int64_t id, struct server_ord
 		table_find(sim_table(call->sim, call->project, KIND_PLACEMENT_GROUP), id);
 	if (!ret->placement_group)
 		return call_not_found(call, KIND_PLACEMENT_GROUP, id);
-	if (placement_group_server_count(call->project, id) < PLACEMENT_GROUP_SERVERS_MAX)
-		return 0;
-	return problem_named(
-		&call->problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED, "placement_group_servers_limit",
-		"a placement group can have at most %d servers", PLACEMENT_GROUP_SERVERS_MAX);
+	return placement_group_check_room(call, id);
 }
 
 static int find_address(struct call *call, int64_t id, enum ip_type type,
