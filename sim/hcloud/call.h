@@ -47,6 +47,7 @@ struct call {
 	const struct rate_limit *rate; /* whose headers are sent, or NULL */
 	bool is_pretty;
 	enum transport transport;
+	int64_t date_skew_s;
 	uint64_t delay_ms; /* before the answer goes out */
 };
 

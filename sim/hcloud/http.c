@@ -140,12 +140,7 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
 	const struct call *call = &exchange->call;
 	struct sim *sim = exchange->http->sim;
 	char text[VCLOCK_TEXT_BYTES];
-	const json_t *skew = faults_strike(&sim->faults, FAULT_DATE,
-					   (const struct fault_subject[]){{NULL, NULL}});
-	int64_t date_us = vclock_now_us(&sim->clock);
-
-	if (skew)
-		date_us += fault_int(skew, "seconds", 0) * US_PER_S;
+	int64_t date_us = vclock_now_us(&sim->clock) + call->date_skew_s * US_PER_S;
 	add_header(response, "Date", vclock_format_http(date_us, text));
 	if (call->reply)
 		add_header(response, "Content-Type",

@@ -12,6 +12,7 @@
 #define API_PREFIX	  "/v1"
 #define BEARER		  "Bearer "
 #define REQUESTS_KEPT_MAX 2000
+#define DELAY_MS_DEFAULT  1000
 
 /* What faults can ask about a request. */
 #define SUBJECT_COUNT 5
@@ -189,12 +190,16 @@ static int serve_route(struct call *call, const char *path)
 	return route->handler(call);
 }
 
-static void find_delay(struct call *call, const char *path)
+/* Faults of the way back. */
+static void bend_answer(struct call *call, const char *path)
 {
-	const json_t *fault = strike(call, path, FAULT_DELAY);
+	const json_t *delay = strike(call, path, FAULT_DELAY);
 
-	if (fault)
-		call->delay_ms = (uint64_t)fault_int(fault, "ms", 1000);
+	if (delay)
+		call->delay_ms = (uint64_t)fault_int(delay, "ms", DELAY_MS_DEFAULT);
+	const json_t *skew = strike(call, path, FAULT_DATE);
+	if (skew)
+		call->date_skew_s = fault_int(skew, "seconds", 0);
 }
 
 /* Tests ask which requests there were. */
@@ -224,7 +229,7 @@ static void serve_api(struct call *call)
 	else if (is_write)
 		settle(call->sim);
 	if (call->transport == TRANSPORT_SEND) {
-		find_delay(call, path);
+		bend_answer(call, path);
 		fail_after(call, path);
 	}
 	record(call);

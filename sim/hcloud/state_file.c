@@ -39,9 +39,9 @@ json_t *state_to_json(struct sim *sim)
 
 	for (size_t i = 0; i < sim->project_count; i++)
 		(void)json_array_append_new(projects, project_to_json(sim->projects[i]));
-	json_t *state = json_pack("{s:i,s:I,s:I,s:o,s:O}", "version", VERSION, "next_id",
+	json_t *state = json_pack("{s:i,s:I,s:I,s:o}", "version", VERSION, "next_id",
 				  (json_int_t)sim->next_id, "ahead_us", (json_int_t)ahead_us,
-				  "projects", projects, "faults", sim->faults.list);
+				  "projects", projects);
 	CHECK(state != NULL);
 	return state;
 }
@@ -95,10 +95,9 @@ static int load_project(struct sim *sim, const json_t *json, struct error *err)
 static int load(struct sim *sim, const json_t *state, struct error *err)
 {
 	const json_t *projects = json_object_get(state, "projects");
-	const json_t *faults = json_object_get(state, "faults");
 
 	if (doc_int(state, "version") != VERSION || !json_is_array(projects) ||
-	    !json_is_array(faults) || doc_int(state, "next_id") < sim->next_id)
+	    doc_int(state, "next_id") < sim->next_id)
 		return NOT_A_STATE(err);
 	sim->next_id = doc_int(state, "next_id");
 	if (doc_int(state, "ahead_us") > 0)
@@ -106,13 +105,6 @@ static int load(struct sim *sim, const json_t *state, struct error *err)
 	for (size_t i = 0; i < json_array_size(projects); i++) {
 		if (load_project(sim, json_array_get(projects, i), err) < 0)
 			return -1;
-	}
-	(void)json_array_extend(sim->faults.list, (json_t *)(uintptr_t)faults);
-	for (size_t i = 0; i < json_array_size(faults); i++) {
-		int64_t id = doc_id(json_array_get(faults, i));
-
-		if (id >= sim->faults.next_id)
-			sim->faults.next_id = id + 1;
 	}
 	return 0;
 }

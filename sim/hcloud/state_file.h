@@ -1,6 +1,6 @@
 /* The state on disk, if asked for: one JSON file, replaced as a whole before an answer that depends
- * on it goes out, so that a killed simulator comes back with all that it has promised. Tokens and
- * settings are the command line's. */
+ * on it goes out, so that a killed simulator comes back with all that it has promised. Tokens,
+ * faults and settings are the command line's. */
 #pragma once
 
 #include "base/error.h"

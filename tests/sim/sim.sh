@@ -2,9 +2,13 @@
 # A simulated Hetzner Cloud for shell tests. Source it after tap.sh, then:
 #
 #   sim_start [options of hcloud-sim]    starts it; HCLOUD_ENDPOINT, HCLOUD_TOKEN, HCLOUD_SIM_URL are set
-#   sim_stop SIGNAL                      ends it and waits; tap_at_exit of this file does so too
+#   sim_stop SIGNAL                      ends it, waits, returns its exit code; tap_at_exit does so, too
 #   api METHOD PATH [BODY]               prints "STATUS BODY" of a request with the token
 #   sim METHOD PATH [BODY]               prints the body of a request to the simulator's own endpoints
+#   field EXPRESSION api…|sim…           evaluates a Python expression over the answer: `status`, and `a`, its body
+#   status api…; code api…               the status; status and error code
+#   fault SPEC                           adds a fault
+#   action_ends ID [STATUS]              waits until the action has ended, as success or as STATUS
 
 sim_pid=
 
@@ -23,10 +27,13 @@ sim_start() {
 }
 
 sim_stop() {
-	[ -n "$sim_pid" ] || return 0
-	kill -s "$1" "$sim_pid" 2>/dev/null
-	wait "$sim_pid" 2>/dev/null
+	local pid=$sim_pid code=0
+	[ -n "$pid" ] || return 0
 	sim_pid=
+	kill -s "$1" "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null || code=$?
+	[ "$code" -eq 0 ] || [ "$1" = KILL ] || cat "$TEST_DIR/sim.log"
+	return "$code"
 }
 
 tap_at_exit() { sim_stop TERM; }
@@ -45,3 +52,23 @@ sim() {
 	[ $# -lt 3 ] || body=(--data "$3")
 	curl -sS -m 60 -X "$1" "${body[@]}" "$HCLOUD_SIM_URL/_sim$2"
 }
+
+field() { # python expression over the answer `a` of a request
+	local expression=$1
+	shift
+	"$@" | /usr/bin/python3 -c "
+import json, sys
+text = sys.stdin.read()
+status, _, body = text.partition(' ') if text[:1].isdigit() else ('', '', text)
+a = json.loads(body or 'null')
+print($expression)"
+}
+status() { field status "$@"; }
+code() { field "status + ' ' + a['error']['code']" "$@"; }
+
+fault() { sim POST /faults "{\"spec\":\"$1\"}" >/dev/null; }
+
+action_has() { # id, status
+	[ "$(field "a['action']['status']" api GET "/actions/$1")" = "$2" ]
+}
+action_ends() { wait_until 60 action_has "$1" "${2:-success}"; }

@@ -12,18 +12,6 @@ as() { # token, then as api
 	shift
 	api "$@"
 }
-field() { # python expression over the answer `a` of a request
-	local expression=$1
-	shift
-	"$@" | /usr/bin/python3 -c "
-import json, sys
-text = sys.stdin.read()
-status, _, body = text.partition(' ') if text[:1].isdigit() else ('', '', text)
-a = json.loads(body or 'null')
-print($expression)"
-}
-status() { field status "$@"; }
-code() { field "status + ' ' + a['error']['code']" "$@"; }
 
 check_output "an unknown path is 404 before the token is asked for" "404 not_found" code as wrong GET /nowhere
 check_output "a known path asks for the token" "401 unauthorized" code as wrong GET /ssh_keys
@@ -79,5 +67,6 @@ check_output "… is a project's own" 200 status as first GET /ssh_keys
 sim_stop KILL
 sim_start --token first=one --state "$TEST_DIR/state.json"
 check_output "state outlives a kill" 61 field "a['meta']['pagination']['total_entries']" api GET /ssh_keys
+check "it ends cleanly" sim_stop TERM
 
 tap_end
