@@ -1,4 +1,6 @@
 /* Any text as a label selector: it is refused with a place, or matches as its negation does not. */
+#include <stdint.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "hcloud/selector.h"
