@@ -33,7 +33,7 @@ size_t attachment_count(const json_t *server)
 
 json_t *attachment_add(json_t *server, int64_t network_id, uint32_t ip)
 {
-	char text[CIDR_TEXT_BYTES];
+	char text[IPV4_RANGE_BYTES];
 	char mac[MAC_BYTES];
 	uint8_t random[3];
 
@@ -102,7 +102,7 @@ static void add_ip(uint32_t **ips, size_t *count, const char *text)
 {
 	uint32_t ip;
 
-	CHECK(text != NULL && ipv4_parse(text, &ip));
+	CHECK(text != NULL && ip_read(text, &ip));
 	*ips = xreallocarray(*ips, *count + 1, sizeof(uint32_t));
 	(*ips)[(*count)++] = ip;
 }

@@ -19,8 +19,8 @@
 struct spec {
 	struct machine_spec machine;
 	struct machine_private_net nets[SERVER_NETWORKS_MAX];
-	char gateways[SERVER_NETWORKS_MAX][CIDR_TEXT_BYTES];
-	char subnets[SERVER_NETWORKS_MAX][CIDR_TEXT_BYTES];
+	char gateways[SERVER_NETWORKS_MAX][IPV4_RANGE_BYTES];
+	char subnets[SERVER_NETWORKS_MAX][IPV4_RANGE_BYTES];
 	const char *aliases[SERVER_NETWORKS_MAX][SERVER_ALIASES_MAX + 1];
 	const char **ssh_keys;
 };
@@ -35,7 +35,7 @@ static bool fill_net(const struct project *project, const json_t *attachment, si
 	struct network_plan plan;
 	uint32_t ip;
 
-	if (!network || !ipv4_parse(doc_str(attachment, "ip"), &ip))
+	if (!network || !ip_read(doc_str(attachment, "ip"), &ip))
 		return false;
 	network_plan_read(network, &plan);
 	const struct subnet *subnet = network_subnet_of(&plan, ip);
@@ -47,7 +47,7 @@ static bool fill_net(const struct project *project, const json_t *attachment, si
 		.network_id = doc_id(network),
 		.network_name = doc_str(network, "name"),
 		.network_range = doc_str(network, "ip_range"),
-		.subnet_range = cidr_format(&subnet->range, ret->subnets[index]),
+		.subnet_range = ip_range_format(&subnet->range, ret->subnets[index]),
 		.gateway = ipv4_format(network_gateway(&plan), ret->gateways[index]),
 		.ip = doc_str(attachment, "ip"),
 		.mac_address = doc_str(attachment, "mac_address"),

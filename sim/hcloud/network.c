@@ -43,21 +43,21 @@ void network_plan_read(const json_t *network, struct network_plan *ret)
 	const json_t *routes = json_object_get(network, "routes");
 
 	*ret = (struct network_plan){.subnet_count = 0};
-	CHECK(cidr_parse(doc_str(network, "ip_range"), &ret->range));
+	CHECK(ip_range_read(doc_str(network, "ip_range"), &ret->range));
 	for (size_t i = 0; i < json_array_size(subnets) && i < NETWORK_SUBNETS_MAX; i++) {
 		const json_t *json = json_array_get(subnets, i);
 		struct subnet *subnet = &ret->subnets[ret->subnet_count++];
 
 		subnet->type = subnet_type_parse(doc_str(json, "type"));
 		subnet->zone = doc_str(json, "network_zone");
-		CHECK(cidr_parse(doc_str(json, "ip_range"), &subnet->range));
+		CHECK(ip_range_read(doc_str(json, "ip_range"), &subnet->range));
 	}
 	for (size_t i = 0; i < json_array_size(routes) && i < NETWORK_ROUTES_MAX; i++) {
 		const json_t *json = json_array_get(routes, i);
 		struct network_route *route = &ret->routes[ret->route_count++];
 
-		CHECK(cidr_parse(doc_str(json, "destination"), &route->destination));
-		CHECK(ipv4_parse(doc_str(json, "gateway"), &route->gateway));
+		CHECK(ip_range_read(doc_str(json, "destination"), &route->destination));
+		CHECK(ip_read(doc_str(json, "gateway"), &route->gateway));
 	}
 }
 
@@ -105,7 +105,7 @@ int network_subnet_read(struct call *call, const struct network_plan *plan, cons
 		fields_fail(&fields, "type", "Not a valid choice.");
 	if (zone && !is_zone(call->sim, zone))
 		fields_fail(&fields, "network_zone", "Not a valid choice.");
-	if (range && !cidr_parse(range, &ret->range))
+	if (range && !ip_range_read(range, &ret->range))
 		fields_fail(&fields, "ip_range", "Not a valid IPv4 network.");
 	if (type && (subnet_type_parse(type) == SUBNET_VSWITCH) != (vswitch_id != 0))
 		fields_fail(&fields, "vswitch_id",
@@ -134,9 +134,9 @@ int network_route_read(struct call *call, const struct network_plan *plan, const
 	fields_init(&fields, json, &call->problem);
 	fields_str(&fields, "destination", FIELD_REQUIRED, RANGE_BYTES_MAX, &destination);
 	fields_str(&fields, "gateway", FIELD_REQUIRED, RANGE_BYTES_MAX, &gateway);
-	if (destination && !cidr_parse(destination, &ret->destination))
+	if (destination && !ip_range_read(destination, &ret->destination))
 		fields_fail(&fields, "destination", "Not a valid IPv4 network.");
-	if (gateway && !ipv4_parse(gateway, &ret->gateway))
+	if (gateway && !ip_read(gateway, &ret->gateway))
 		fields_fail(&fields, "gateway", "Not a valid IPv4 address.");
 	if (fields_finish(&fields) < 0)
 		return -1;
@@ -146,22 +146,23 @@ int network_route_read(struct call *call, const struct network_plan *plan, const
 json_t *network_subnet_json(const struct network_plan *plan, const struct subnet *subnet,
 			    const json_t *vswitch_id)
 {
-	char range[CIDR_TEXT_BYTES];
-	char gateway[CIDR_TEXT_BYTES];
+	char range[IPV4_RANGE_BYTES];
+	char gateway[IPV4_RANGE_BYTES];
 
 	return json_pack("{s:s,s:s,s:s,s:s,s:O?}", "type", subnet_types[subnet->type], "ip_range",
-			 cidr_format(&subnet->range, range), "network_zone", subnet->zone,
+			 ip_range_format(&subnet->range, range), "network_zone", subnet->zone,
 			 "gateway", ipv4_format(network_gateway(plan), gateway), "vswitch_id",
 			 vswitch_id);
 }
 
 json_t *network_route_json(const struct network_route *route)
 {
-	char destination[CIDR_TEXT_BYTES];
-	char gateway[CIDR_TEXT_BYTES];
+	char destination[IPV4_RANGE_BYTES];
+	char gateway[IPV4_RANGE_BYTES];
 
-	return json_pack("{s:s,s:s}", "destination", cidr_format(&route->destination, destination),
-			 "gateway", ipv4_format(route->gateway, gateway));
+	return json_pack("{s:s,s:s}", "destination",
+			 ip_range_format(&route->destination, destination), "gateway",
+			 ipv4_format(route->gateway, gateway));
 }
 
 int network_check_idle(struct call *call, const json_t *network)
@@ -231,7 +232,7 @@ static int read_new(struct call *call, struct new_network *ret, struct network_p
 	fields_bool(&fields, "expose_routes_to_vswitch", FIELD_OPTIONAL, &ret->expose);
 	fields_array(&fields, "subnets", FIELD_OPTIONAL, &ignored);
 	fields_array(&fields, "routes", FIELD_OPTIONAL, &ignored);
-	if (ret->range && !cidr_parse(ret->range, &plan->range))
+	if (ret->range && !ip_range_read(ret->range, &plan->range))
 		fields_fail(&fields, "ip_range", "Not a valid IPv4 network.");
 	if (fields_finish(&fields) < 0)
 		return -1;

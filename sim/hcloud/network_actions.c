@@ -50,14 +50,15 @@ static int add_subnet(struct call *call)
 						   json_object_get(call->body, "vswitch_id"))));
 }
 
-static bool has_servers(const struct project *project, int64_t network_id, const struct cidr *range)
+static bool has_servers(const struct project *project, int64_t network_id,
+			const struct ipv4_range *range)
 {
 	CLEANUP(cleanup_free) uint32_t *ips = NULL;
 	size_t count;
 
 	attachment_taken(project, network_id, 0, &ips, &count);
 	for (size_t i = 0; i < count; i++) {
-		if (cidr_has(range, ips[i]))
+		if (ipv4_range_has(*range, ips[i]))
 			return true;
 	}
 	return false;
@@ -85,13 +86,13 @@ static int delete_subnet(struct call *call)
 	const json_t *network = changeable(call);
 	const char *text = NULL;
 	struct fields fields;
-	struct cidr range;
+	struct ipv4_range range;
 
 	if (!network)
 		return -1;
 	call_fields(call, &fields);
 	fields_str(&fields, "ip_range", FIELD_REQUIRED, RANGE_BYTES_MAX, &text);
-	if (text && !cidr_parse(text, &range))
+	if (text && !ip_range_read(text, &range))
 		fields_fail(&fields, "ip_range", "Not a valid IPv4 network.");
 	if (fields_finish(&fields) < 0)
 		return -1;
@@ -145,13 +146,13 @@ static int change_ip_range(struct call *call)
 	const char *text = NULL;
 	struct network_plan plan;
 	struct fields fields;
-	struct cidr range;
+	struct ipv4_range range;
 
 	if (!network)
 		return -1;
 	call_fields(call, &fields);
 	fields_str(&fields, "ip_range", FIELD_REQUIRED, RANGE_BYTES_MAX, &text);
-	if (text && !cidr_parse(text, &range))
+	if (text && !ip_range_read(text, &range))
 		fields_fail(&fields, "ip_range", "Not a valid IPv4 network.");
 	if (fields_finish(&fields) < 0)
 		return -1;

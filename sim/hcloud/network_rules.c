@@ -11,12 +11,12 @@
 
 uint32_t network_gateway(const struct network_plan *plan)
 {
-	return plan->range.address + 1;
+	return plan->range.first + 1;
 }
 
-int network_check_range(const struct cidr *range, struct problem *problem)
+int network_check_range(const struct ipv4_range *range, struct problem *problem)
 {
-	if (!cidr_is_private(range))
+	if (!ipv4_range_is_private(*range))
 		return problem_invalid(problem, "ip_range",
 				       "must be one of the private ranges of RFC1918");
 	if (range->prefix > RANGE_PREFIX_MAX)
@@ -25,18 +25,18 @@ int network_check_range(const struct cidr *range, struct problem *problem)
 	return 0;
 }
 
-int network_check_growth(const struct network_plan *plan, const struct cidr *range,
+int network_check_growth(const struct network_plan *plan, const struct ipv4_range *range,
 			 struct problem *problem)
 {
 	if (network_check_range(range, problem) < 0)
 		return -1;
-	if (range->address != plan->range.address || range->prefix > plan->range.prefix)
+	if (range->first != plan->range.first || range->prefix > plan->range.prefix)
 		return problem_invalid(problem, "ip_range",
 				       "the network can only be extended, from the same start");
 	return 0;
 }
 
-int network_check_subnet(const struct network_plan *plan, const struct cidr *range,
+int network_check_subnet(const struct network_plan *plan, const struct ipv4_range *range,
 			 struct problem *problem)
 {
 	if (plan->subnet_count >= NETWORK_SUBNETS_MAX)
@@ -45,29 +45,30 @@ int network_check_subnet(const struct network_plan *plan, const struct cidr *ran
 	if (range->prefix > SUBNET_PREFIX_MAX)
 		return problem_invalid(problem, "ip_range", "must be at least a /%u network",
 				       SUBNET_PREFIX_MAX);
-	if (!cidr_contains(&plan->range, range))
+	if (!ipv4_range_is_within(*range, plan->range))
 		return problem_invalid(problem, "ip_range",
 				       "must be a part of the network's range");
 	for (size_t i = 0; i < plan->subnet_count; i++) {
-		if (cidr_overlap(&plan->subnets[i].range, range))
+		if (ipv4_range_overlaps(plan->subnets[i].range, *range))
 			return problem_invalid(problem, "ip_range", "overlaps with another subnet");
 	}
 	for (size_t i = 0; i < plan->route_count; i++) {
 		if (plan->routes[i].destination.prefix > 0 &&
-		    cidr_overlap(&plan->routes[i].destination, range))
+		    ipv4_range_overlaps(plan->routes[i].destination, *range))
 			return problem_invalid(problem, "ip_range",
 					       "overlaps with the destination of a route");
 	}
 	return 0;
 }
 
-bool network_free_subnet(const struct network_plan *plan, struct cidr *ret)
+bool network_free_subnet(const struct network_plan *plan, struct ipv4_range *ret)
 {
-	struct cidr range = {plan->range.address, SUBNET_PREFIX_AUTO};
+	struct ipv4_range range = {plan->range.first, SUBNET_PREFIX_AUTO};
 	struct problem problem;
 
-	for (uint64_t at = plan->range.address; at <= cidr_last(&plan->range); at += SUBNET_STEP) {
-		range.address = (uint32_t)at;
+	for (uint64_t at = plan->range.first; at <= ipv4_range_last(plan->range);
+	     at += SUBNET_STEP) {
+		range.first = (uint32_t)at;
 		if (network_check_subnet(plan, &range, &problem) == 0) {
 			*ret = range;
 			return true;
@@ -80,7 +81,7 @@ static int check_gateway(const struct network_plan *plan, uint32_t gateway, stru
 {
 	if (gateway == network_gateway(plan) || gateway == PUBLIC_GATEWAY)
 		return problem_invalid(problem, "gateway", "is a reserved address");
-	if (!cidr_has(&plan->range, gateway))
+	if (!ipv4_range_has(plan->range, gateway))
 		return problem_invalid(problem, "gateway", "must be a part of the network's range");
 	const struct subnet *subnet = network_subnet_of(plan, gateway);
 	if (subnet && subnet->type == SUBNET_VSWITCH)
@@ -91,26 +92,26 @@ static int check_gateway(const struct network_plan *plan, uint32_t gateway, stru
 int network_check_route(const struct network_plan *plan, const struct network_route *route,
 			struct problem *problem)
 {
-	const struct cidr *destination = &route->destination;
+	const struct ipv4_range *destination = &route->destination;
 	bool is_default = destination->prefix == 0;
 
 	if (plan->route_count >= NETWORK_ROUTES_MAX)
 		return problem_named(problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
 				     "network_routes_limit", "route limit exceeded");
-	if (!is_default && !cidr_is_private(destination))
+	if (!is_default && !ipv4_range_is_private(*destination))
 		return problem_invalid(problem, "destination",
 				       "must be 0.0.0.0/0 or of the private ranges of RFC1918");
-	if (!is_default && cidr_has(destination, PUBLIC_GATEWAY))
+	if (!is_default && ipv4_range_has(*destination, PUBLIC_GATEWAY))
 		return problem_invalid(problem, "destination", "contains a reserved address");
 	for (size_t i = 0; !is_default && i < plan->subnet_count; i++) {
-		if (cidr_overlap(&plan->subnets[i].range, destination))
+		if (ipv4_range_overlaps(plan->subnets[i].range, *destination))
 			return problem_invalid(problem, "destination", "overlaps with a subnet");
 	}
 	for (size_t i = 0; i < plan->route_count; i++) {
-		const struct cidr *other = &plan->routes[i].destination;
+		const struct ipv4_range *other = &plan->routes[i].destination;
 		bool same_kind = is_default == (other->prefix == 0);
 
-		if (same_kind && cidr_overlap(other, destination))
+		if (same_kind && ipv4_range_overlaps(*other, *destination))
 			return problem_invalid(problem, "destination",
 					       "overlaps with another route");
 	}
@@ -120,7 +121,7 @@ int network_check_route(const struct network_plan *plan, const struct network_ro
 const struct subnet *network_subnet_of(const struct network_plan *plan, uint32_t ip)
 {
 	for (size_t i = 0; i < plan->subnet_count; i++) {
-		if (cidr_has(&plan->subnets[i].range, ip))
+		if (ipv4_range_has(plan->subnets[i].range, ip))
 			return &plan->subnets[i];
 	}
 	return NULL;
@@ -131,9 +132,9 @@ bool network_ip_is_reserved(const struct network_plan *plan, uint32_t ip)
 	if (ip == network_gateway(plan) || ip == PUBLIC_GATEWAY)
 		return true;
 	for (size_t i = 0; i < plan->subnet_count; i++) {
-		const struct cidr *range = &plan->subnets[i].range;
+		const struct ipv4_range *range = &plan->subnets[i].range;
 
-		if (ip == range->address || ip == cidr_last(range))
+		if (ip == range->first || ip == ipv4_range_last(*range))
 			return true;
 	}
 	return false;
@@ -156,7 +157,7 @@ static bool is_for_servers(const struct subnet *subnet, const char *zone)
 static bool find_free(const struct network_plan *plan, const struct subnet *subnet,
 		      const struct taken_ips *taken, uint32_t *ret)
 {
-	for (uint64_t ip = subnet->range.address; ip <= cidr_last(&subnet->range); ip++) {
+	for (uint64_t ip = subnet->range.first; ip <= ipv4_range_last(subnet->range); ip++) {
 		if (!network_ip_is_reserved(plan, (uint32_t)ip) && !is_taken(taken, (uint32_t)ip)) {
 			*ret = (uint32_t)ip;
 			return true;
@@ -170,9 +171,9 @@ static int check_wished(const struct network_plan *plan, const struct ip_wish *w
 {
 	const struct subnet *subnet = network_subnet_of(plan, wish->ip);
 
-	if (wish->has_range && !cidr_has(&wish->range, wish->ip))
+	if (wish->has_range && !ipv4_range_has(wish->range, wish->ip))
 		return problem_invalid(problem, "ip", "is not a part of ip_range");
-	if (!cidr_has(&plan->range, wish->ip) || network_ip_is_reserved(plan, wish->ip))
+	if (!ipv4_range_has(plan->range, wish->ip) || network_ip_is_reserved(plan, wish->ip))
 		return problem_invalid(problem, "ip", "cannot be assigned in this network");
 	if (!subnet || !is_for_servers(subnet, wish->zone))
 		return problem_set(problem, PROBLEM_NO_SUBNET_AVAILABLE,
@@ -193,9 +194,8 @@ int network_assign_ip(const struct network_plan *plan, const struct ip_wish *wis
 	}
 	for (size_t i = 0; i < plan->subnet_count; i++) {
 		const struct subnet *subnet = &plan->subnets[i];
-		bool is_wished =
-			!wish->has_range || (subnet->range.address == wish->range.address &&
-					     subnet->range.prefix == wish->range.prefix);
+		bool is_wished = !wish->has_range || (subnet->range.first == wish->range.first &&
+						      subnet->range.prefix == wish->range.prefix);
 
 		if (is_wished && is_for_servers(subnet, wish->zone) &&
 		    find_free(plan, subnet, taken, ret))

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hcloud/cidr.h"
+#include "hcloud/ip_text.h"
 #include "hcloud/problem.h"
 
 #define NETWORK_SUBNETS_MAX 50
@@ -18,18 +18,18 @@
 enum subnet_type { SUBNET_CLOUD = 1, SUBNET_SERVER, SUBNET_VSWITCH };
 
 struct subnet {
-	struct cidr range;
+	struct ipv4_range range;
 	enum subnet_type type;
 	const char *zone; /* borrowed */
 };
 
 struct network_route {
-	struct cidr destination;
+	struct ipv4_range destination;
 	uint32_t gateway;
 };
 
 struct network_plan {
-	struct cidr range;
+	struct ipv4_range range;
 	struct subnet subnets[NETWORK_SUBNETS_MAX];
 	size_t subnet_count;
 	struct network_route routes[NETWORK_ROUTES_MAX];
@@ -40,16 +40,16 @@ struct network_plan {
 uint32_t network_gateway(const struct network_plan *plan);
 
 /* RFC 1918 and at least a /24. */
-MUST_CHECK int network_check_range(const struct cidr *range, struct problem *problem);
+MUST_CHECK int network_check_range(const struct ipv4_range *range, struct problem *problem);
 /* The range may only grow, from the same start. */
-MUST_CHECK int network_check_growth(const struct network_plan *plan, const struct cidr *range,
+MUST_CHECK int network_check_growth(const struct network_plan *plan, const struct ipv4_range *range,
 				    struct problem *problem);
 /* Within the network, at least a /30, apart from subnets and the destinations of routes. */
-MUST_CHECK int network_check_subnet(const struct network_plan *plan, const struct cidr *range,
+MUST_CHECK int network_check_subnet(const struct network_plan *plan, const struct ipv4_range *range,
 				    struct problem *problem);
 /* The first /24 that could be a subnet; the whole of a network that is a /24 itself. False when
  * there is none. */
-bool network_free_subnet(const struct network_plan *plan, struct cidr *ret);
+bool network_free_subnet(const struct network_plan *plan, struct ipv4_range *ret);
 MUST_CHECK int network_check_route(const struct network_plan *plan,
 				   const struct network_route *route, struct problem *problem);
 
@@ -67,7 +67,7 @@ struct ip_wish {
 	bool has_ip;	  /* this address … */
 	uint32_t ip;
 	bool has_range; /* … or any of this subnet */
-	struct cidr range;
+	struct ipv4_range range;
 };
 /* The address that a server gets: the one wished for, or the lowest free one of the first subnet
  * that is for servers, in the server's zone and not full. no_subnet_available, ip_not_available

@@ -28,17 +28,17 @@ static int check_counts(struct call *call, const json_t *server, const json_t *n
 	return 0;
 }
 
-static int check_overlap(struct call *call, const json_t *server, const struct cidr *range)
+static int check_overlap(struct call *call, const json_t *server, const struct ipv4_range *range)
 {
 	const json_t *nets = json_object_get(server, "_nets");
 
 	for (size_t i = 0; i < json_array_size(nets); i++) {
 		const json_t *other = table_find(sim_table(call->sim, call->project, KIND_NETWORK),
 						 doc_int(json_array_get(nets, i), "network"));
-		struct cidr other_range;
+		struct ipv4_range other_range;
 
-		if (other && cidr_parse(doc_str(other, "ip_range"), &other_range) &&
-		    cidr_overlap(range, &other_range))
+		if (other && ip_range_read(doc_str(other, "ip_range"), &other_range) &&
+		    ipv4_range_overlaps(*range, other_range))
 			return problem_set(&call->problem, PROBLEM_NETWORKS_OVERLAP,
 					   "the network overlaps with another one of the server");
 	}
@@ -99,7 +99,7 @@ static int check_alias(struct call *call, const struct network_plan *plan,
 {
 	uint32_t ip;
 
-	if (!json_is_string(json) || !ipv4_parse(json_string_value(json), &ip))
+	if (!json_is_string(json) || !ip_read(json_string_value(json), &ip))
 		return problem_invalid(&call->problem, "alias_ips", "Not a valid IPv4 address.");
 	if (ip == own || network_ip_is_reserved(plan, ip) || !network_subnet_of(plan, ip))
 		return problem_invalid(&call->problem, "alias_ips",
@@ -150,9 +150,9 @@ static int read_attach(struct call *call, struct attach_request *ret)
 	fields_str(&fields, "ip", FIELD_OPTIONAL, IP_BYTES_MAX, &ip);
 	fields_str(&fields, "ip_range", FIELD_OPTIONAL, IP_BYTES_MAX, &range);
 	fields_array(&fields, "alias_ips", FIELD_OPTIONAL, &ret->alias_ips);
-	if (ip && !ipv4_parse(ip, &ret->wish.ip))
+	if (ip && !ip_read(ip, &ret->wish.ip))
 		fields_fail(&fields, "ip", "Not a valid IPv4 address.");
-	if (range && !cidr_parse(range, &ret->wish.range))
+	if (range && !ip_range_read(range, &ret->wish.range))
 		fields_fail(&fields, "ip_range", "Not a valid IPv4 network.");
 	ret->wish.has_ip = ip != NULL;
 	ret->wish.has_range = range != NULL;
@@ -230,7 +230,7 @@ static int change_alias_ips(struct call *call)
 	fields_array(&fields, "alias_ips", FIELD_REQUIRED, &aliases);
 	if (fields_finish(&fields) < 0)
 		return -1;
-	CHECK(ipv4_parse(doc_str(attachment, "ip"), &own));
+	CHECK(ip_read(doc_str(attachment, "ip"), &own));
 	if (check_aliases(call, network, server, aliases, own) < 0)
 		return -1;
 	return begin_with_network(call, server, network, "change_alias_ips",

@@ -4,11 +4,11 @@
 
 static struct problem problem;
 
-static struct cidr range(const char *text)
+static struct ipv4_range range(const char *text)
 {
-	struct cidr cidr;
+	struct ipv4_range cidr;
 
-	EXPECT(cidr_parse(text, &cidr));
+	EXPECT(ip_range_read(text, &cidr));
 	return cidr;
 }
 
@@ -16,7 +16,7 @@ static uint32_t address(const char *text)
 {
 	uint32_t ip;
 
-	EXPECT(ipv4_parse(text, &ip));
+	EXPECT(ip_read(text, &ip));
 	return ip;
 }
 
@@ -34,7 +34,7 @@ static struct network_plan plan_of(const char *network, const char *const *subne
 static const char *assigned(const struct network_plan *plan, const struct ip_wish *wish,
 			    const struct taken_ips *taken)
 {
-	static char text[CIDR_TEXT_BYTES];
+	static char text[IPV4_RANGE_BYTES];
 	const struct taken_ips none = {NULL, 0};
 	uint32_t ip;
 
@@ -126,7 +126,7 @@ TEST(a_subnet_may_be_wished_for)
 
 static int check_range(const char *text)
 {
-	const struct cidr cidr = range(text);
+	const struct ipv4_range cidr = range(text);
 
 	return network_check_range(&cidr, &problem);
 }
@@ -143,7 +143,7 @@ TEST(ranges_of_networks)
 static int check_growth(const char *from, const char *to)
 {
 	struct network_plan plan = plan_of(from, NULL);
-	const struct cidr cidr = range(to);
+	const struct ipv4_range cidr = range(to);
 
 	return network_check_growth(&plan, &cidr, &problem);
 }
@@ -157,7 +157,7 @@ TEST(networks_only_grow)
 
 static int check_subnet(const struct network_plan *plan, const char *text)
 {
-	const struct cidr cidr = range(text);
+	const struct ipv4_range cidr = range(text);
 
 	return network_check_subnet(plan, &cidr, &problem);
 }
@@ -189,11 +189,11 @@ TEST(the_first_free_subnet)
 {
 	struct network_plan plan =
 		plan_of("10.0.0.0/22", (const char *[]){"10.0.0.0/24", "10.0.1.128/25", NULL});
-	struct cidr found;
-	char text[CIDR_TEXT_BYTES];
+	struct ipv4_range found;
+	char text[IPV4_RANGE_BYTES];
 
 	EXPECT(network_free_subnet(&plan, &found));
-	EXPECT_STR(cidr_format(&found, text), "10.0.2.0/24");
+	EXPECT_STR(ip_range_format(&found, text), "10.0.2.0/24");
 	plan.subnets[1].range = range("10.0.2.0/23");
 	plan.subnets[0].range = range("10.0.0.0/23");
 	EXPECT(!network_free_subnet(&plan, &found));
