@@ -21,7 +21,13 @@ GRANT EXECUTE ON FUNCTION
 	rg.cancel_job(bigint, bigint),
 	rg.cancel_batch(bigint, bigint),
 	rg.retry_job(bigint, bigint),
-	rg.retry_batch(bigint, bigint, boolean)
+	rg.retry_batch(bigint, bigint, boolean),
+	rg.attempt_cost(bigint, integer, interval),
+	rg.cost_running(),
+	rg.month_cost(bigint),
+	rg.limit_set(bigint, bigint),
+	rg.batch_limit_cost(bigint, bigint),
+	rg.fleet_pause(boolean, text)
 TO rgrid_api, rgrid_orchestrator;
 
 -- Accounts, and what a project may refer to.
@@ -33,7 +39,23 @@ GRANT EXECUTE ON FUNCTION
 	rg.tick(),
 	rg.worker_create(text, text),
 	rg.worker_dead(bigint, text, smallint),
-	rg.worker_drain(bigint)
+	rg.worker_drain(bigint),
+	rg.fleet_lead(text, interval),
+	rg.fleet_resign(text),
+	rg.fleet_event(bigint, text, bigint, integer, text, text),
+	rg.fleet_intend(bigint, text, text, text, text, bigint, bigint, bigint, integer, boolean, integer,
+		text, text),
+	rg.fleet_record_server(bigint, bigint, bigint, bigint, bigint[], integer, text, text),
+	rg.fleet_settle(bigint, bigint, boolean, text),
+	rg.fleet_drain(bigint, bigint, smallint, integer, text, text),
+	rg.fleet_undrain(bigint, bigint, integer, text, text),
+	rg.fleet_end(bigint, bigint, smallint, boolean, integer, text, text),
+	rg.fleet_server_deleting(bigint, bigint, bigint),
+	rg.fleet_server_gone(bigint, bigint, integer, text, text),
+	rg.fleet_cool(bigint, text, text, bigint, smallint, text),
+	rg.fleet_pause_quota(bigint, bigint, text),
+	rg.fleet_book(bigint, bigint[], integer[], bigint[], bigint[], bigint[]),
+	rg.fleet_publish(bigint, json, json)
 TO rgrid_orchestrator;
 GRANT UPDATE ON rg.worker TO rgrid_orchestrator;
 GRANT DELETE ON rg.event, rg.log_chunk, rg.artifact, rg.attempt, rg.job, rg.batch

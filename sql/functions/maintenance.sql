@@ -142,6 +142,7 @@ SET enable_hashjoin = off SET jit = off
 AS $$
 DECLARE
 	v_batches bigint[];
+	v_costly  bigint[];
 	v_workers bigint[];
 	v_gates   bigint[];
 	v_id      bigint;
@@ -152,18 +153,27 @@ BEGIN
 	IF NOT pg_try_advisory_xact_lock(1) THEN
 		RETURN;
 	END IF;
+	PERFORM rg.cost_fold();
 	v_batches := ARRAY(SELECT rg.deltas_fold());
+	v_costly := ARRAY(SELECT rg.batches_over_cost());
 	DELETE FROM rg.submit_key k WHERE k.ctid = ANY (ARRAY(
 		SELECT q.ctid FROM rg.submit_key q WHERE q.created_at < now() - interval '72 hours'
 		LIMIT 10000));
 	PERFORM rg.logins_sweep();
+	UPDATE rg.worker w SET gone_at = clock_timestamp()
+	WHERE w.state > 3 AND w.gone_at IS NULL AND w.server_id IS NULL
+		AND w.ended_at < now() - interval '1 hour';
 
 	-- Cancelling locks rows of leases, which nobody may wait for with gates in his hands: so it is all
 	-- that this tick does.
-	IF cardinality(v_batches) > 0 THEN
+	IF cardinality(v_batches) + cardinality(v_costly) > 0 THEN
 		FOREACH v_id IN ARRAY v_batches LOOP
 			PERFORM pg_advisory_xact_lock(-v_id);
 			PERFORM rg.batch_cancel_rest(v_id, 'cancelled: too many jobs of the batch failed');
+		END LOOP;
+		FOREACH v_id IN ARRAY v_costly LOOP
+			PERFORM pg_advisory_xact_lock(-v_id);
+			PERFORM rg.batch_cancel_rest(v_id, 'cancelled: the cost limit of the batch is reached');
 		END LOOP;
 		RETURN;
 	END IF;
@@ -180,5 +190,6 @@ BEGIN
 	FOREACH v_id IN ARRAY v_gates LOOP
 		topped_up := topped_up + rg.gate_top_up(v_id);
 	END LOOP;
+	PERFORM rg.projects_hold();
 END
 $$;

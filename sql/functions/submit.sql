@@ -1,5 +1,21 @@
 -- Jobs come in: one by one or many at once, with or without a batch, each at most once per key.
 
+-- Notes which of the jobs need more than one that asks for nothing. An id that is not used in the end
+-- does no harm.
+CREATE FUNCTION rg.job_sizes_note(p_job bigint[], p_spec text[]) RETURNS void
+LANGUAGE sql
+AS $$
+	INSERT INTO rg.job_size (job_id, cpu_millis, memory_bytes)
+	SELECT i.job_id, s.cpu_millis, s.memory_bytes
+	FROM unnest(p_job, p_spec) AS i (job_id, spec)
+	CROSS JOIN LATERAL (SELECT i.spec::json -> 'limits' AS limits) AS l
+	CROSS JOIN LATERAL (SELECT
+		coalesce(round((l.limits ->> 'cpus')::numeric * 1000), 1000)::integer AS cpu_millis,
+		coalesce((l.limits ->> 'memory_bytes')::bigint, 536870912) AS memory_bytes) AS s
+	WHERE s.cpu_millis > 1000 OR s.memory_bytes > 536870912
+	ON CONFLICT DO NOTHING;
+$$;
+
 -- Inserts specs and makes them wait for workers. Returns the ids in the order given.
 -- p_batch NULL: jobs of their own.
 CREATE FUNCTION rg.submit(p_project bigint, p_batch bigint, p_spec text[], p_name text[],
@@ -38,7 +54,12 @@ BEGIN
 		i.labels::jsonb, coalesce(i.retries, 0)
 	FROM unnest(p_spec, p_name, p_labels, p_retries)
 		WITH ORDINALITY AS i (spec, name, labels, retries, position);
-	IF v_limit IS NOT NULL THEN
+	PERFORM rg.job_sizes_note(v_ids, p_spec);
+	IF rg.is_held(p_project) THEN
+		INSERT INTO rg.delayed (job_id, attempt, gate_id, run_at, reason)
+		SELECT i, 1, CASE WHEN v_limit IS NOT NULL THEN p_batch END, 'infinity', rg.hold_reason()
+		FROM unnest(v_ids) AS i;
+	ELSIF v_limit IS NOT NULL THEN
 		PERFORM rg.gate_enter(p_batch, v_ids, array_fill(1, ARRAY[v_count]));
 	ELSE
 		INSERT INTO rg.ready (job_id, attempt) SELECT i, 1 FROM unnest(v_ids) AS i;
@@ -64,6 +85,7 @@ DECLARE
 	v_count integer := cardinality(p_spec);
 	v_ids   bigint[];
 	v_new   boolean[];
+	v_held  bigint[]; -- projects whose jobs wait for money
 BEGIN
 	PERFORM rg.check_arrays(10000, v_count, cardinality(p_project), cardinality(p_key),
 		cardinality(p_request_sha256), cardinality(p_name), cardinality(p_labels),
@@ -91,8 +113,18 @@ BEGIN
 	FROM unnest(p_project, p_spec, p_name, p_labels, p_retries)
 		WITH ORDINALITY AS i (project_id, spec, name, labels, retries, position)
 	WHERE v_new[i.position];
+	PERFORM rg.job_sizes_note(v_ids, p_spec);
+	v_held := ARRAY(SELECT p.id FROM rg.project p
+		WHERE p.held_at IS NOT NULL AND p.id = ANY (p_project));
 	INSERT INTO rg.ready (job_id, attempt)
-	SELECT i.id, 1 FROM unnest(v_ids, v_new) AS i (id, is_new) WHERE i.is_new;
+	SELECT i.id, 1 FROM unnest(v_ids, v_new, p_project) AS i (id, is_new, project)
+	WHERE i.is_new AND i.project <> ALL (v_held);
+	IF cardinality(v_held) > 0 THEN
+		INSERT INTO rg.delayed (job_id, attempt, run_at, reason)
+		SELECT i.id, 1, 'infinity', rg.hold_reason()
+		FROM unnest(v_ids, v_new, p_project) AS i (id, is_new, project)
+		WHERE i.is_new AND i.project = ANY (v_held);
+	END IF;
 
 	RETURN QUERY
 	SELECT i.position::integer,

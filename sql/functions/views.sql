@@ -18,7 +18,7 @@ SELECT j.id, j.project_id, j.batch_id, j.batch_index, j.name, j.labels,
 	END::smallint AS state,
 	p.place,
 	coalesce(p.attempt, a.attempt) AS attempt,
-	(extract(epoch FROM p.run_at) * 1000000)::bigint AS run_at_us,
+	(extract(epoch FROM nullif(p.run_at, 'infinity')) * 1000000)::bigint AS run_at_us, -- NULL: no end
 	p.reason AS wait_reason,
 	b.parallel_limit,
 	coalesce(p.worker_id, a.worker_id) AS worker_id,
@@ -59,7 +59,8 @@ SELECT b.id, b.project_id, b.name, b.labels, b.parallel_limit, b.max_fails,
 	coalesce(l.running, 0) AS running,
 	b.completed + d.completed AS completed,
 	b.failed + d.failed AS failed,
-	b.cancelled + d.cancelled AS cancelled
+	b.cancelled + d.cancelled AS cancelled,
+	b.cost_micros, b.max_cost_micros
 FROM rg.batch b
 CROSS JOIN LATERAL (
 	SELECT coalesce(sum(c.total), 0) AS total, coalesce(sum(c.completed), 0) AS completed,

@@ -22,7 +22,8 @@ BEGIN
 	PERFORM rg.check_arrays(4096, cardinality(p_job), cardinality(p_attempt), cardinality(p_token));
 	SELECT s.worker_id, s.state INTO v_worker, v_state FROM rg.session_worker(p_incarnation) AS s;
 	-- The row's lock decides between us and a rescue.
-	UPDATE rg.worker w SET last_seen = clock_timestamp()
+	UPDATE rg.worker w SET last_seen = clock_timestamp(),
+		busy_at = CASE WHEN cardinality(p_job) > 0 THEN clock_timestamp() ELSE w.busy_at END
 	WHERE w.id = v_worker AND w.incarnation = p_incarnation AND w.state IN (2, 3);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'this worker was given up' USING ERRCODE = 'RG403';

@@ -1,7 +1,10 @@
 -- Who calls: the worker whose login the session has, provided that it is alive and this is still
 -- its latest incarnation. Takes the worker's lock shared, so that nobody ends it meanwhile. Raises
 -- RG403 otherwise: the caller kills all its jobs, and joins anew if it may.
-CREATE FUNCTION rg.session_worker(p_incarnation integer, OUT worker_id bigint, OUT state smallint)
+--
+-- claim_…: what it may claim, NULL for no bound.
+CREATE FUNCTION rg.session_worker(p_incarnation integer, OUT worker_id bigint, OUT state smallint,
+	OUT claim_cpu_millis integer, OUT claim_memory_bytes bigint)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -12,7 +15,9 @@ BEGIN
 		RAISE EXCEPTION 'the login "%" belongs to no worker', session_user USING ERRCODE = 'RG403';
 	END IF;
 	PERFORM pg_advisory_xact_lock_shared(worker_id);
-	SELECT w.state, w.incarnation INTO state, v_incarnation FROM rg.worker w WHERE w.id = worker_id;
+	SELECT w.state, w.incarnation, w.claim_cpu_millis, w.claim_memory_bytes
+	INTO state, v_incarnation, claim_cpu_millis, claim_memory_bytes
+	FROM rg.worker w WHERE w.id = worker_id;
 	IF state NOT IN (2, 3) THEN -- active, draining
 		RAISE EXCEPTION 'this worker is no longer part of the fleet' USING ERRCODE = 'RG403';
 	END IF;

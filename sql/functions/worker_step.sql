@@ -25,6 +25,8 @@ DECLARE
 	v_want   integer := least(p_want, 1000);
 	v_worker bigint;
 	v_state  smallint;
+	v_cpu    integer; -- larger jobs are left to larger workers
+	v_memory bigint;
 	v_now    timestamptz := clock_timestamp();
 	v_ended  rg.ended[];
 	v_token  bigint;
@@ -36,7 +38,8 @@ BEGIN
 		cardinality(p_started), cardinality(p_run_us), cardinality(p_cpu_us),
 		cardinality(p_memory_peak), cardinality(p_stdout_bytes), cardinality(p_stderr_bytes),
 		cardinality(p_unenforced));
-	SELECT s.worker_id, s.state INTO v_worker, v_state FROM rg.session_worker(p_incarnation) AS s;
+	SELECT s.worker_id, s.state, s.claim_cpu_millis, s.claim_memory_bytes
+	INTO v_worker, v_state, v_cpu, v_memory FROM rg.session_worker(p_incarnation) AS s;
 
 	IF v_count > 0 THEN
 		-- By rising id, as everybody locks who locks several leases. A later statement reads what was
@@ -101,6 +104,10 @@ BEGIN
 		WITH taken AS (
 			DELETE FROM rg.ready r WHERE r.ctid = ANY (ARRAY(
 				SELECT q.ctid FROM rg.ready q WHERE q.job_id >= v_floor
+					AND (v_cpu IS NULL OR NOT EXISTS (
+						SELECT FROM rg.job_size s WHERE s.job_id = q.job_id
+							AND (s.cpu_millis > v_cpu OR s.memory_bytes > v_memory)
+						OFFSET 0))
 				ORDER BY q.job_id LIMIT v_want FOR UPDATE SKIP LOCKED))
 			RETURNING r.job_id, r.attempt, r.gate_id),
 		claimed AS MATERIALIZED (

@@ -19,6 +19,9 @@ SELECT set_config('search_path', 'pg_catalog, pg_temp', false),
 -- name: transaction_begin
 BEGIN;
 
+-- name: transaction_begin_snapshot
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
 -- name: transaction_commit
 COMMIT;
 

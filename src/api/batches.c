@@ -32,6 +32,8 @@ enum batch_column {
 	BATCH_COMPLETED,
 	BATCH_FAILED,
 	BATCH_CANCELLED,
+	BATCH_COST_MICROS,
+	BATCH_MAX_COST_MICROS,
 };
 
 static const char *batch_state(const PGresult *result, int row, int64_t left)
@@ -59,13 +61,15 @@ static json_t *batch_json(const PGresult *result, int row)
 		"failed", column_number(result, row, BATCH_FAILED), "cancelled",
 		column_number(result, row, BATCH_CANCELLED));
 	json_t *json = json_pack(
-		"{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "id",
+		"{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 		column_id(result, row, BATCH_ID, ID_BATCH), "name",
 		column_text(result, row, BATCH_NAME), "state", batch_state(result, row, left),
 		"parallel", column_number(result, row, BATCH_PARALLEL_LIMIT), "max_fails",
 		column_number(result, row, BATCH_MAX_FAILS), "created_at",
 		column_time(result, row, BATCH_CREATED_US), "labels",
-		column_json(result, row, BATCH_LABELS, json_object()), "counts", counts);
+		column_json(result, row, BATCH_LABELS, json_object()), "counts", counts,
+		"cost_micros", column_number(result, row, BATCH_COST_MICROS), "max_cost_micros",
+		column_number(result, row, BATCH_MAX_COST_MICROS));
 
 	CHECK(json != NULL);
 	return json;
@@ -136,8 +140,9 @@ int batches_list(struct request *request, struct reply *reply, struct error *err
 
 struct batch_request {
 	const char *name;
-	uint64_t parallel;  /* 0: no limit */
-	uint64_t max_fails; /* 0: none */
+	uint64_t parallel;	  /* 0: no limit */
+	uint64_t max_fails;	  /* 0: none */
+	uint64_t max_cost_micros; /* 0: none */
 	const json_t *labels;
 	const json_t *jobs;
 };
@@ -150,6 +155,7 @@ static int read_batch(const struct request *request, struct batch_request *ret, 
 	json_read_str(&reader, "name", 1, LIMIT_NAME_BYTES, &ret->name);
 	json_read_u64(&reader, "parallel", 1, LIMIT_PARALLEL, &ret->parallel);
 	json_read_u64(&reader, "max_fails", 1, INT32_MAX, &ret->max_fails);
+	json_read_u64(&reader, "max_cost_micros", 1, LIMIT_MONEY_MICROS, &ret->max_cost_micros);
 	job_labels_read(&reader, &ret->labels);
 	json_require(&reader, "jobs");
 	json_read_array(&reader, "jobs", LIMIT_BULK_JOBS, &ret->jobs);
@@ -162,6 +168,15 @@ static void param_count(struct pg_params *params, uint64_t count)
 		pg_param_i64(params, (int64_t)count);
 	else
 		pg_param_null(params);
+}
+
+static int limit_cost(struct pg *pg, int64_t id, int64_t micros, struct error *err)
+{
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+
+	pg_param_i64(&params, id);
+	pg_param_i64(&params, micros);
+	return pg_do(pg, &query_batch_limit_cost, &params, NULL, err);
 }
 
 static int create_batch(const struct request *request, struct pg *pg,
@@ -180,7 +195,9 @@ static int create_batch(const struct request *request, struct pg *pg,
 	if (pg_run(pg, &query_batch_create, &params, &result, err) < 0)
 		return -1;
 	*ret_id = pg_get_i64(result, 0, 0);
-	return 0;
+	return batch->max_cost_micros > 0
+		       ? limit_cost(pg, *ret_id, (int64_t)batch->max_cost_micros, err)
+		       : 0;
 }
 
 /* What is kept for repetitions: {"batch": number, "job_ids": […]}. */

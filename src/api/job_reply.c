@@ -33,6 +33,17 @@ static int add_queue_reason(struct pg *pg, int64_t id, json_t *job, struct error
 	return json_object_set_new(job, "reason", reason);
 }
 
+static int add_cost(struct pg *pg, int64_t id, json_t *job, struct error *err)
+{
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+
+	pg_param_i64(&params, id);
+	if (pg_run(pg, &query_job_cost, &params, &result, err) < 0)
+		return -1;
+	return json_object_set_new(job, "cost_micros", column_number(result, 0, 0));
+}
+
 int job_reply_get(const struct request *request, struct pg *pg, int64_t id, const char *text,
 		  struct reply *reply, struct error *err)
 {
@@ -48,6 +59,8 @@ int job_reply_get(const struct request *request, struct pg *pg, int64_t id, cons
 	CLEANUP(cleanup_json) json_t *job = job_view_json(result, 0, 0);
 	if (pg_get_i64(result, 0, JOB_COLUMN_PLACE) == PLACE_READY &&
 	    add_queue_reason(pg, id, job, err) < 0)
+		return -1;
+	if (add_cost(pg, id, job, err) < 0)
 		return -1;
 	(void)json_object_set_new(job, "spec",
 				  column_json(result, 0, JOB_COLUMN_COUNT, json_null()));
@@ -65,13 +78,13 @@ int job_reply_created(struct reply *reply, int64_t id, json_t *spec)
 	id_format(ID_JOB, id, id_text);
 	json_t *job = json_pack(
 		"{s:s, s:n, s:n, s:O, s:s, s:s, s:s, s:n, s:n, s:i, s:n, s:n, s:n, "
-		"s:n, s:[], s:n, s:{s:n, s:n}, s:o, s:O}",
+		"s:n, s:[], s:n, s:{s:n, s:n}, s:o, s:i, s:O}",
 		"id", id_text, "batch_id", "batch_index", "name", name != NULL ? name : json_null(),
 		"state", job_state_name(JOB_QUEUED), "reason", JOB_REASON_WAITING, "created_at",
 		created_at, "started_at", "finished_at", "attempt", 1, "outcome", "exit_code",
 		"message", "worker_id", "unenforced", "usage", "log_bytes", "stdout", "stderr",
-		"labels", json_is_object(labels) ? json_incref(labels) : json_object(), "spec",
-		spec);
+		"labels", json_is_object(labels) ? json_incref(labels) : json_object(),
+		"cost_micros", 0, "spec", spec);
 
 	return reply_json(reply, MHD_HTTP_CREATED, job);
 }

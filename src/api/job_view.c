@@ -71,6 +71,8 @@ json_t *job_view_reason(const PGresult *result, int row, int first)
 	case PLACE_READY:
 		return json_string(JOB_REASON_WAITING);
 	case PLACE_DELAYED:
+		if (pg_get_text_or_null(result, row, first + JOB_COLUMN_RUN_AT_US) == NULL)
+			return column_text(result, row, first + JOB_COLUMN_WAIT_REASON);
 		return json_sprintf(
 			"attempt %lld is due at %s: %s",
 			(long long)pg_get_i64(result, row, first + JOB_COLUMN_ATTEMPT),

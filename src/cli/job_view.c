@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/api_client.h"
+#include "cli/money.h"
 #include "cli/table.h"
 #include "cli/when.h"
 #include "core/job.h"
@@ -141,6 +142,16 @@ static void line_command(struct buf *out, const struct terminal *terminal, const
 	line(out, terminal, "command", text.data, 0);
 }
 
+/* Nothing where nothing costs anything. */
+static void line_money(struct buf *out, const struct terminal *terminal, const char *name,
+		       const json_t *item, const char *member)
+{
+	char text[MONEY_BYTES];
+
+	if (api_number(item, member) > 0)
+		line(out, terminal, name, money_format(api_number(item, member), text), 0);
+}
+
 void view_job(const json_t *job, const struct terminal *terminal, struct buf *out)
 {
 	const char *state = api_text(job, "state");
@@ -170,6 +181,7 @@ void view_job(const json_t *job, const struct terminal *terminal, struct buf *ou
 	line(out, terminal, "worker", api_text(job, "worker_id"), 0);
 	line(out, terminal, "batch", api_text(job, "batch_id"), 0);
 	line_usage(out, terminal, job);
+	line_money(out, terminal, "cost", job, "cost_micros");
 	line_labels(out, terminal, job);
 }
 
@@ -198,6 +210,8 @@ void view_batch(const json_t *batch, const struct terminal *terminal, struct buf
 			       (long long)api_number(batch, "parallel"));
 		line(out, terminal, "parallel", text, 0);
 	}
+	line_money(out, terminal, "cost", batch, "cost_micros");
+	line_money(out, terminal, "cost limit", batch, "max_cost_micros");
 	line_time(out, terminal, "created", batch, "created_at");
 	line_labels(out, terminal, batch);
 }

@@ -19,6 +19,8 @@ struct run_options {
 	const char *output_directory; /* NULL: here, or RUN_BATCH_OUTPUT_DIRECTORY */
 	uint64_t parallel;	      /* 0: no limit */
 	uint64_t max_fails;	      /* 0: no limit */
+	const char *max_cost;	      /* euros; NULL: no limit */
+	uint64_t max_cost_micros;     /* the same, read; 0: no limit */
 	bool flat;
 	bool detach;
 	bool no_stdin;

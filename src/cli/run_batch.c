@@ -258,6 +258,9 @@ static int batch_frame(const struct batch_build *build, json_t **ret, struct err
 	if (options->max_fails)
 		json_object_set_new(frame, "max_fails",
 				    json_integer((json_int_t)options->max_fails));
+	if (options->max_cost_micros)
+		json_object_set_new(frame, "max_cost_micros",
+				    json_integer((json_int_t)options->max_cost_micros));
 	if (job_request_labels(&options->job.labels, &labels, err) != 0)
 		return -1;
 	if (labels)

@@ -1,4 +1,5 @@
 #include "base/str.h"
+#include "cli/money.h"
 #include "cli/run.h"
 #include "core/limits.h"
 
@@ -38,9 +39,11 @@ static int check(const struct run_options *options, struct error *err)
 
 	if (options->batch_pattern && options->lines_path)
 		return error_set(err, ERR_INVALID, "--batch and --each-line exclude each other");
-	if (!is_batch && (options->parallel || options->max_fails || options->flat))
+	if (!is_batch &&
+	    (options->parallel || options->max_fails || options->max_cost || options->flat))
 		return error_set(err, ERR_INVALID,
-				 "--parallel, --max-fails and --flat are for batches: add --batch "
+				 "--parallel, --max-fails, --max-cost and --flat are for batches: "
+				 "add --batch "
 				 "or --each-line");
 	if (options->detach && options->cancel_on_interrupt)
 		return error_set(err, ERR_INVALID,
@@ -106,6 +109,8 @@ int verb_run(struct verb_call *call, struct error *err)
 			"At most N jobs of the batch at a time"),
 		OPT_U64(0, "max-fails", "N", &o.max_fails, 1, UINT32_MAX,
 			"Cancel the rest of the batch after N failures"),
+		OPT_STR(0, "max-cost", "EUROS", &o.max_cost,
+			"Cancel the rest of the batch when its jobs have cost so much", NULL),
 		OPT_FLAG(0, "flat", &o.flat, "All outputs of a batch in one directory"),
 	};
 	struct opt_command command = {
@@ -118,5 +123,9 @@ int verb_run(struct verb_call *call, struct error *err)
 	};
 	int parsed = verb_parse(call, &command, 1, LIMIT_ARGS_COUNT + 1, err);
 
-	return parsed <= 0 ? parsed : run(call, &o, err);
+	if (parsed <= 0)
+		return parsed;
+	if (o.max_cost && money_parse(o.max_cost, LIMIT_MONEY_MICROS, &o.max_cost_micros, err) < 0)
+		return error_wrap(err, "--max-cost");
+	return run(call, &o, err);
 }

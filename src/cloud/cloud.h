@@ -57,6 +57,9 @@ MUST_CHECK int cloud_create(struct cloud *cloud, const struct cloud_machine *mac
 			    struct error *err);
 bool cloud_has(const struct cloud *cloud, int64_t worker_id);
 size_t cloud_count(const struct cloud *cloud);
+/* Calls back for every machine; started_us is wall time. */
+void cloud_each(const struct cloud *cloud,
+		void (*each)(void *context, int64_t worker_id, int64_t started_us), void *context);
 /* Asks the machine to end when its work is done. Unknown ids are fine. */
 void cloud_shut_down(struct cloud *cloud, int64_t worker_id);
 void cloud_shut_down_all(struct cloud *cloud);

@@ -15,6 +15,7 @@ struct process {
 	int64_t worker_id;
 	pid_t pid;
 	uint64_t started_ms;
+	int64_t started_wall_us;
 	bool asked; /* to shut down: once is enough, a worker may take a second time as "at once" */
 	sd_event_source *source;
 };
@@ -91,6 +92,16 @@ size_t cloud_count(const struct cloud *cloud)
 	return count;
 }
 
+void cloud_each(const struct cloud *cloud,
+		void (*each)(void *context, int64_t worker_id, int64_t started_us), void *context)
+{
+	for (size_t i = 0; i < CLOUD_MACHINES_MAX; i++) {
+		const struct process *process = &cloud->processes[i];
+		if (process->cloud != NULL)
+			each(context, process->worker_id, process->started_wall_us);
+	}
+}
+
 static int on_child(sd_event_source *source, const siginfo_t *info, void *context)
 {
 	struct process *process = context;
@@ -142,8 +153,10 @@ int cloud_create(struct cloud *cloud, const struct cloud_machine *machine, struc
 	if (fs_mkdir_all(directory, 0711, err) < 0)
 		return -1;
 	struct process *process = &cloud->processes[place];
-	*process = (struct process){
-		.cloud = cloud, .worker_id = machine->worker_id, .started_ms = clock_boottime_ms()};
+	*process = (struct process){.cloud = cloud,
+				    .worker_id = machine->worker_id,
+				    .started_ms = clock_boottime_ms(),
+				    .started_wall_us = clock_wall_us()};
 	if (process_start(process, machine, directory, err) < 0) {
 		process_forget(process);
 		return error_wrap(err, "cannot start a worker");

@@ -122,7 +122,11 @@ static const bool worker_steps[WORKER_STATE_MAX][WORKER_STATE_MAX] = {
 				 [WORKER_FAILED] = true},
 	[WORKER_ACTIVE] =
 		{[WORKER_DRAINING] = true, [WORKER_TERMINATED] = true, [WORKER_DEAD] = true},
-	[WORKER_DRAINING] = {[WORKER_TERMINATED] = true, [WORKER_DEAD] = true},
+	/* Back again when there is work: undrained. */
+	[WORKER_DRAINING] = {[WORKER_PROVISIONING] = true,
+			     [WORKER_ACTIVE] = true,
+			     [WORKER_TERMINATED] = true,
+			     [WORKER_DEAD] = true},
 };
 
 bool worker_state_may_become(enum worker_state from, enum worker_state to)

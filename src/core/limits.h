@@ -56,6 +56,10 @@
 #define LIMIT_FOLLOWERS		    512	    /* event streams */
 #define LIMIT_SUBMISSIONS	    4096    /* single jobs on their way into the database */
 
+/* Money, in micro-euros: a limit beyond a million euros is a slip of the finger */
+#define LIMIT_MONEY_MICROS  (1000000ULL * 1000000)
+#define LIMIT_ESTIMATE_JOBS 1000000000ULL
+
 /* What comes out of a job */
 #define LIMIT_ARTIFACTS_COUNT 10000
 #define LIMIT_ARTIFACTS_DEPTH 64

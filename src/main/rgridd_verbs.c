@@ -58,12 +58,17 @@ static int run_orchestrator(struct rgridd_call *call, struct error *err)
 	CLEANUP(cleanup_free) char *worker_program = beside(call, "rgrid-worker");
 	if (need_database(call, err) < 0)
 		return -1;
-	struct orchestrator_options options = {
-		.conninfo = conf_text(conf, CONF_DATABASE),
+	struct orchestrator_local local = {
 		.drain_timeout_ms = conf_number(conf, CONF_DRAIN_TIMEOUT),
 		.api_url = conf_text(conf, CONF_API_URL),
 		.worker_dir = conf_text(conf, CONF_WORKER_DIR),
 		.worker_program = worker_program,
+	};
+	struct orchestrator_options options = {
+		.conninfo = conf_text(conf, CONF_DATABASE),
+		.worker_conninfo = conf_text(conf, CONF_DATABASE),
+		.name_prefix = "local-",
+		.local = &local,
 	};
 	fleet_policy_local(conf_number(conf, CONF_WORKERS), (uint32_t)conf_number(conf, CONF_SLOTS),
 			   &options.policy);

@@ -1,35 +1,38 @@
-/* The fleet's side of the database, in the words of core/fleet: reads the workers, makes and ends
- * them, notes why. Everything may be repeated. */
+/* struct fleet_store (ports.h) in PostgreSQL. Each change is one guarded function of
+ * sql/functions/fleet.sql; each observation is read in one snapshot. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/error.h"
-#include "core/fleet.h"
+#include "orchestrator/ports.h"
 #include "store/pg.h"
 
-/* Whether we are the one that acts. */
-MUST_CHECK int fleet_store_lead(struct pg *pg, bool *ret_leads, struct error *err);
-/* Fills a world with the living workers: id, state, silence, and whether they have joined. */
-MUST_CHECK int fleet_store_read(struct pg *pg, struct fleet_world *ret, struct error *err);
+/* A leader that has not been heard of for this long is replaced; longer than any tick takes. When
+ * its database session ends, it is replaced at once. */
+#define FLEET_LEAD_MS 60000
 
-struct fleet_upkeep {
-	bool woken; /* jobs became ready */
-	bool busy;  /* there is more to come */
-	int64_t rescued_count;
+struct fleet_store_options {
+	struct pg *pg;		     /* borrowed */
+	const char *worker_conninfo; /* how workers reach the database, without a login; borrowed */
+	const char *name_prefix;     /* of workers and their servers: "rgrid-worker-"; borrowed */
+	bool sized;		     /* jobs that are too large for a worker are left to others */
 };
-/* rg.tick(), and a NOTIFY to the workers if it made jobs ready. */
-MUST_CHECK int fleet_store_upkeep(struct pg *pg, struct fleet_upkeep *ret, struct error *err);
-MUST_CHECK int fleet_store_wake(struct pg *pg, struct error *err);
 
-/* Makes the worker's row and login under a new name; appends the login's connection string to
- * ret_conninfo. ret_name is to be freed. */
-MUST_CHECK int fleet_store_create(struct pg *pg, const char *conninfo, int64_t *ret_id,
-				  char **ret_name, struct buf *ret_conninfo, struct error *err);
-MUST_CHECK int fleet_store_end(struct pg *pg, int64_t worker_id, const char *reason,
-			       enum worker_state state, int64_t *ret_lost, struct error *err);
-MUST_CHECK int fleet_store_drain(struct pg *pg, int64_t worker_id, struct error *err);
-MUST_CHECK int fleet_store_note(struct pg *pg, const char *kind, int64_t worker_id, int rule,
-				const char *reason, struct error *err);
+struct fleet_store_pg;
+
+/* Fills *ret, whose context is the returned object: it must live as long. */
+struct fleet_store_pg *fleet_store_pg_new(const struct fleet_store_options *options,
+					  struct fleet_store *ret);
+void fleet_store_pg_free(struct fleet_store_pg *store);
+
+/* Writes down why jobs wait and where servers come from, for those who ask (`rgrid explain`, the
+ * API), if it has changed since the last time. After a tick in which we led. */
+MUST_CHECK int fleet_store_publish(struct fleet_store_pg *store, const struct fleet_world *world,
+				   const struct fleet_plan *plan, uint32_t slots,
+				   struct error *err);
+/* Leaves the lead to others at once. Should it fail, the lead runs out by itself. */
+void fleet_store_resign(struct fleet_store_pg *store);
+/* A hint to idle workers that jobs are ready. */
+MUST_CHECK int fleet_store_wake(struct fleet_store_pg *store, struct error *err);

@@ -9,36 +9,38 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cloud/cloud.h"
-#include "conf/conninfo.h"
-#include "conf/environment.h"
 #include "core/id.h"
+#include "orchestrator/activity.h"
+#include "orchestrator/dry_run.h"
+#include "orchestrator/fleet_loop.h"
 #include "orchestrator/fleet_store.h"
+#include "orchestrator/local_fleet.h"
+#include "orchestrator/wake.h"
 #include "store/pg.h"
 
-#define TICK_BUSY_MS	 250
-#define TICK_IDLE_MS	 1000
-#define TICK_FAILED_MS	 500
-#define OBSERVE_GAP_MS	 5000  /* after a longer one silence is measured anew */
-#define SHORT_LIFE_MS	 10000 /* a worker that ends earlier makes the next one wait */
-#define HURRY_MS	 4000  /* for workers to give their jobs back */
-#define CREATE_DELAY_MS	 250
-#define CREATE_DELAY_MAX 30000
+#define TICK_FAILED_MS 500
+#define TICK_MAX_MS    1000 /* upkeep comes at least so often */
+#define HURRY_MS       4000 /* for workers to give their jobs back */
+#define WAKE_CHANNEL   "rg_wake"
 
 struct orchestrator {
 	const struct orchestrator_options *options;
 	sd_event *event;
 	sd_event_source *timer;
 	struct pg *pg;
-	struct cloud *cloud;
-	struct fleet_world world;
-	struct fleet_plan plan;
+	struct fleet_store_pg *store_pg;
+	struct fleet_store store;
+	struct cloud *processes; /* local workers; NULL with a provider */
+	struct local_fleet *local;
+	struct fleet_cloud local_cloud;
+	struct fleet_listener listener;
+	struct fleet_loop *loop;
+	struct wake *wake;
+	struct activity *activity;
+	uint64_t stepped_ms; /* when the last step began */
 	bool stopping;
-	bool hurried;		    /* workers were told to give their jobs back */
-	uint64_t hurry_at_ms;	    /* while stopping: running jobs are given back */
-	uint64_t observed_ms;	    /* last successful look at the database; 0: never */
-	uint64_t watching_since_ms; /* looks have come without a gap since then */
-	unsigned short_lives;	    /* workers that ended early, in a row */
-	uint64_t create_at_ms;	    /* no new worker before */
+	bool hurried;	      /* workers were told to give their jobs back */
+	uint64_t hurry_at_ms; /* while stopping: running jobs are given back */
 	bool leads;
 	bool database_down; /* has been said */
 };
@@ -63,172 +65,58 @@ static void complain(struct orchestrator *self, const char *event, const struct 
 	self->database_down = self->database_down || down;
 }
 
-/* Silence counts only while we were looking: after a database outage, or when this machine slept,
- * every worker seems silent though it had no way to speak. */
-static void limit_silence(struct orchestrator *self)
+static void on_done(void *context, const struct fleet_done *done)
 {
-	uint64_t now = clock_boottime_ms();
-	if (self->observed_ms == 0 || now - self->observed_ms > OBSERVE_GAP_MS)
-		self->watching_since_ms = now;
-	self->observed_ms = now;
-	uint64_t watched_ms = now - self->watching_since_ms;
-	for (size_t i = 0; i < self->world.worker_count; i++) {
-		struct fleet_worker *worker = &self->world.workers[i];
-		if (worker->silent_ms > watched_ms)
-			worker->silent_ms = watched_ms;
+	struct orchestrator *self = context;
+	const struct fleet_action *action = done->action;
+	const char *kind = fleet_action_kind_name(action->kind);
+	char worker[ID_TEXT_BYTES] = "";
+
+	if (done->worker_id != 0)
+		(void)id_format(ID_WORKER, done->worker_id, worker);
+	if (done->err != NULL) {
+		complain(self, "fleet.action_failed", done->err);
+		return;
+	}
+	if (done->message != NULL) {
+		log_warning("fleet.refused", F_STR("action", kind), F_STR("worker", worker),
+			    F_STR("message", done->message), F_INT("rule", action->rule));
+		return;
+	}
+	log_info("fleet.action", F_STR("action", kind), F_STR("worker", worker),
+		 F_STR("name", done->name != NULL ? done->name : ""),
+		 F_INT("server", done->server_id), F_INT("rule", action->rule),
+		 F_STR("reason", action->reason), F_INT("requeued", done->requeued));
+	if (action->kind == FLEET_CREATE_WORKER && done->server_id != 0) {
+		CLEANUP(cleanup_free)
+		char *event = xasprintf("Worker %s provisioned successfully", done->name);
+		log_info(event, F_STR("worker", worker), F_INT("server", done->server_id));
 	}
 }
 
-/* The one choice there is, left alone for a while when workers of it end early. */
-static void add_local_choice(struct orchestrator *self)
+static int step(struct orchestrator *self, uint64_t *ret_delay_ms, struct error *err)
 {
-	struct fleet_choice *choice = fleet_world_add_choice(&self->world);
-	struct fleet_cooling *cooling = fleet_world_add_cooling(&self->world);
-	CHECK(choice != NULL && cooling != NULL);
-	*choice = (struct fleet_choice){.server_type = "process", .location = "here"};
-	*cooling = (struct fleet_cooling){.server_type = "process",
-					  .location = "here",
-					  .until_us = (int64_t)self->create_at_ms * 1000,
-					  .cause = FLEET_COOLING_REFUSED};
-}
+	struct fleet_step step = {0};
 
-static int observe(struct orchestrator *self, struct error *err)
-{
-	if (fleet_store_read(self->pg, &self->world, err) < 0)
+	wake_tend(self->wake);
+	self->stepped_ms = clock_boottime_ms();
+	if (fleet_loop_step(self->loop, &step, err) < 0)
 		return -1;
-	self->world.now_us = (int64_t)clock_boottime_ms() * 1000;
-	self->world.stopping = self->stopping;
-	for (size_t i = 0; i < self->world.worker_count; i++) {
-		struct fleet_worker *worker = &self->world.workers[i];
-		worker->server_id = worker->id;
-		worker->drain_us = self->world.now_us;
-		worker->absent_looks = cloud_has(self->cloud, worker->id) ? 0 : UINT32_MAX;
-	}
-	limit_silence(self);
-	add_local_choice(self);
-	return 0;
-}
-
-static int end_worker(struct orchestrator *self, int64_t worker_id, const char *reason,
-		      enum worker_state state, struct error *err)
-{
-	char text[ID_TEXT_BYTES];
-	int64_t lost = 0;
-	if (fleet_store_end(self->pg, worker_id, reason, state, &lost, err) < 0)
-		return -1;
-	if (lost > 0) {
-		log_warning("worker.jobs_rescued",
-			    F_STR("worker", id_format(ID_WORKER, worker_id, text)),
-			    F_INT("jobs", lost), F_STR("reason", reason));
-		return fleet_store_wake(self->pg, err);
-	}
-	return 0;
-}
-
-static int create_worker(struct orchestrator *self, const struct fleet_action *action,
-			 struct error *err)
-{
-	CLEANUP(cleanup_buf) struct buf conninfo;
-	buf_init(&conninfo, CONNINFO_BYTES_MAX);
-	CLEANUP(cleanup_free) char *name = NULL;
-	char text[ID_TEXT_BYTES];
-	int64_t id = 0;
-	if (fleet_store_create(self->pg, self->options->conninfo, &id, &name, &conninfo, err) < 0 ||
-	    fleet_store_note(self->pg, "worker.create", id, action->rule, action->reason, err) < 0)
-		return -1;
-	CLEANUP(cleanup_free) char *database = xasprintf("RGRID_WORKER_DATABASE=%s", conninfo.data);
-	const char *const added[] = {database, NULL};
-	struct environment environment;
-	environment_make(added, &environment);
-	struct cloud_machine machine = {.worker_id = id,
-					.name = name,
-					.slots = self->options->policy.slots,
-					.environment = environment.entries};
-	log_info("worker.create", F_STR("worker", id_format(ID_WORKER, id, text)),
-		 F_STR("name", name), F_INT("rule", action->rule), F_STR("reason", action->reason));
-	return cloud_create(self->cloud, &machine, err);
-}
-
-static int delete_worker(struct orchestrator *self, const struct fleet_action *action,
-			 struct error *err)
-{
-	if (fleet_store_note(self->pg, "worker.delete", action->worker_id, action->rule,
-			     action->reason, err) < 0)
-		return -1;
-	cloud_delete(self->cloud, action->worker_id);
-	return end_worker(self, action->worker_id, action->reason, WORKER_FAILED, err);
-}
-
-static int drain_worker(struct orchestrator *self, const struct fleet_action *action,
-			struct error *err)
-{
-	if (fleet_store_note(self->pg, "worker.drain", action->worker_id, action->rule,
-			     action->reason, err) < 0 ||
-	    fleet_store_drain(self->pg, action->worker_id, err) < 0)
-		return -1;
-	cloud_shut_down(self->cloud, action->worker_id);
-	return 0;
-}
-
-static int apply_action(struct orchestrator *self, const struct fleet_action *action,
-			struct error *err)
-{
-	switch (action->kind) {
-	case FLEET_CREATE_WORKER:
-		return create_worker(self, action, err);
-	case FLEET_DRAIN_WORKER:
-		return drain_worker(self, action, err);
-	case FLEET_DELETE_WORKER:
-		return delete_worker(self, action, err);
-	case FLEET_RETIRE_WORKER:
-		return end_worker(self, action->worker_id, action->reason, WORKER_FAILED, err);
-	case FLEET_ADOPT_SERVER: /* processes have no listing that could know more */
-	case FLEET_DELETE_SERVER:
-	case FLEET_FORGET_SERVER:
-	case FLEET_UNDRAIN_WORKER: /* a process that was told to drain cannot be called back */
-	case FLEET_ACTION_NONE:
-	case FLEET_ACTION_KIND_MAX:
-		break;
-	}
-	UNREACHABLE();
-}
-
-/* One action that fails does not keep the others from being tried; all come back at the next tick.
- */
-static void apply(struct orchestrator *self)
-{
-	for (size_t i = 0; i < self->plan.action_count; i++) {
-		struct error err = {0};
-		if (apply_action(self, &self->plan.actions[i], &err) < 0)
-			complain(self, "fleet.action_failed", &err);
-	}
-}
-
-static int act(struct orchestrator *self, bool *ret_busy, struct error *err)
-{
-	bool leads = false;
-	if (fleet_store_lead(self->pg, &leads, err) < 0)
-		return -1;
-	if (leads != self->leads)
-		log_info(leads ? "orchestrator.leads" : "orchestrator.waits",
-			 F_INT("workers", self->options->policy.min));
-	self->leads = leads;
+	if (step.leads != self->leads)
+		log_info(step.leads ? "orchestrator.leads" : "orchestrator.waits");
+	self->leads = step.leads;
 	self->database_down = false;
-	if (!leads) {
-		*ret_busy = false;
+	*ret_delay_ms = step.next_ms < TICK_MAX_MS ? step.next_ms : TICK_MAX_MS;
+	if (!step.leads)
 		return 0;
-	}
-	if (observe(self, err) < 0)
+	if (step.rescued_count > 0)
+		log_warning("leases.rescued", F_INT("jobs", step.rescued_count));
+	activity_workers(self->activity, fleet_loop_world(self->loop));
+	if (activity_jobs(self->activity, self->pg, err) < 0)
 		return -1;
-	fleet_decide(&self->world, &self->options->policy, &self->plan);
-	apply(self);
-	struct fleet_upkeep upkeep = {0};
-	if (fleet_store_upkeep(self->pg, &upkeep, err) < 0)
-		return -1;
-	if (upkeep.rescued_count > 0)
-		log_warning("leases.rescued", F_INT("jobs", upkeep.rescued_count));
-	*ret_busy = upkeep.busy || self->plan.action_count > 0;
-	return 0;
+	return fleet_store_publish(self->store_pg, fleet_loop_world(self->loop),
+				   fleet_loop_last_plan(self->loop), self->options->policy.slots,
+				   err);
 }
 
 /* First jobs are to end by themselves, then workers are to give them back, then to be gone. */
@@ -238,10 +126,18 @@ static void lose_patience(struct orchestrator *self)
 	if (now < self->hurry_at_ms)
 		return;
 	if (!self->hurried)
-		cloud_hurry_all(self->cloud);
+		cloud_hurry_all(self->processes);
 	self->hurried = true;
 	if (now >= self->hurry_at_ms + HURRY_MS)
-		cloud_delete_all(self->cloud);
+		cloud_delete_all(self->processes);
+}
+
+static void tell_supervisor(struct orchestrator *self)
+{
+	const struct fleet_world *world = fleet_loop_world(self->loop);
+
+	(void)sd_notifyf(0, "STATUS=%s, %zu workers known\nWATCHDOG=1",
+			 self->leads ? "leading" : "waiting for the leader", world->worker_count);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
@@ -249,37 +145,26 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	struct orchestrator *self = context;
 	(void)source, (void)usec;
 	struct error err = {0};
-	bool busy = false;
 	uint64_t delay_ms = TICK_FAILED_MS;
-	if (act(self, &busy, &err) < 0)
+	if (step(self, &delay_ms, &err) < 0) {
+		delay_ms = TICK_FAILED_MS;
 		complain(self, "orchestrator.tick_failed", &err);
-	else
-		delay_ms = busy || self->stopping ? TICK_BUSY_MS : TICK_IDLE_MS;
-	if (self->stopping)
+	}
+	tell_supervisor(self);
+	if (self->stopping) {
 		lose_patience(self);
-	if (self->stopping && cloud_count(self->cloud) == 0)
-		return sd_event_exit(self->event, 0);
+		if (cloud_count(self->processes) == 0)
+			return sd_event_exit(self->event, 0);
+		if (delay_ms > TICK_FAILED_MS)
+			delay_ms = TICK_FAILED_MS;
+	}
 	tick_in(self, delay_ms);
 	return 0;
-}
-
-static void delay_creation(struct orchestrator *self)
-{
-	uint64_t delay_ms = CREATE_DELAY_MS;
-	for (unsigned i = 0; i < self->short_lives && delay_ms < CREATE_DELAY_MAX; i++)
-		delay_ms *= 2;
-	if (delay_ms > CREATE_DELAY_MAX)
-		delay_ms = CREATE_DELAY_MAX;
-	/* The first early death is an accident, replaced at once. */
-	if (self->short_lives > 0)
-		self->create_at_ms = clock_boottime_ms() + delay_ms;
-	self->short_lives++;
 }
 
 static void on_worker_end(void *context, const struct cloud_end *end)
 {
 	struct orchestrator *self = context;
-	struct error err = {0};
 	char text[ID_TEXT_BYTES];
 	(void)id_format(ID_WORKER, end->worker_id, text);
 	if (end->in_order)
@@ -287,27 +172,32 @@ static void on_worker_end(void *context, const struct cloud_end *end)
 	else
 		log_warning("worker.died", F_STR("worker", text), F_STR("reason", end->reason),
 			    F_INT("lived_ms", end->lived_ms));
-	if (end->lived_ms >= SHORT_LIFE_MS)
-		self->short_lives = 0;
-	else if (!self->stopping)
-		delay_creation(self);
-	/* Failing, it is found without a machine at the next tick that works. */
-	if (end_worker(self, end->worker_id, end->reason,
-		       end->in_order ? WORKER_TERMINATED : WORKER_FAILED, &err) < 0)
-		complain(self, "worker.end_failed", &err);
+	fleet_loop_look(self->loop);
 	tick_in(self, 0);
+}
+
+/* Submissions come in streams; one look at the start of each is early enough for the rest. */
+static void on_wake(void *context)
+{
+	struct orchestrator *self = context;
+	uint64_t since_ms = clock_boottime_ms() - self->stepped_ms;
+
+	tick_in(self, since_ms < 100 ? 100 - since_ms : 0);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
 	struct orchestrator *self = context;
 	(void)source;
-	log_info("orchestrator.stopping", F_INT("signal", info->ssi_signo),
-		 F_INT("workers", cloud_count(self->cloud)));
-	uint64_t patience_ms = self->stopping ? 0 : self->options->drain_timeout_ms;
+	log_info("orchestrator.stopping", F_INT("signal", info->ssi_signo));
+	(void)sd_notify(0, "STOPPING=1");
+	if (self->processes == NULL)
+		return sd_event_exit(self->event, 0);
+	uint64_t patience_ms = self->stopping ? 0 : self->options->local->drain_timeout_ms;
 	self->hurry_at_ms = clock_boottime_ms() + patience_ms;
 	self->stopping = true;
-	cloud_shut_down_all(self->cloud);
+	fleet_loop_stop(self->loop);
+	cloud_shut_down_all(self->processes);
 	tick_in(self, 0);
 	return 0;
 }
@@ -333,35 +223,89 @@ static int add_sources(struct orchestrator *self, struct error *err)
 			  : 0;
 }
 
+/* The parts that need no event loop. */
+static int open_fleet(struct orchestrator *self, struct error *err)
+{
+	const struct orchestrator_options *options = self->options;
+	struct fleet_store_options store_options = {.worker_conninfo = options->worker_conninfo,
+						    .name_prefix = options->name_prefix,
+						    .sized = options->local == NULL};
+	const struct fleet_cloud *cloud = options->cloud;
+
+	self->pg = pg_new(options->conninfo);
+	store_options.pg = self->pg;
+	self->store_pg = fleet_store_pg_new(&store_options, &self->store);
+	self->activity = activity_new();
+	if (options->local != NULL) {
+		struct cloud_options cloud_options = {.event = self->event,
+						      .worker_program =
+							      options->local->worker_program,
+						      .directory = options->local->worker_dir,
+						      .api_url = options->local->api_url,
+						      .on_end = on_worker_end,
+						      .context = self};
+		if (cloud_new_local(&cloud_options, &self->processes, err) < 0)
+			return -1;
+		self->local = local_fleet_new(self->processes, &self->local_cloud);
+		cloud = &self->local_cloud;
+	}
+	self->listener = (struct fleet_listener){.context = self, .done = on_done};
+	self->loop = fleet_loop_new(&self->store, cloud, &options->policy, &self->listener);
+	return 0;
+}
+
+static void orchestrator_release(struct orchestrator *self)
+{
+	fleet_loop_free(self->loop);
+	local_fleet_free(self->local);
+	cloud_free(self->processes);
+	wake_free(self->wake);
+	activity_free(self->activity);
+	fleet_store_pg_free(self->store_pg);
+	pg_free(self->pg);
+	sd_event_source_disable_unref(self->timer);
+	sd_event_unref(self->event);
+	free(self);
+}
+
+static int run(struct orchestrator *self, struct error *err)
+{
+	if (add_sources(self, err) < 0 || open_fleet(self, err) < 0)
+		return -1;
+	struct wake_options wake_options = {.event = self->event,
+					    .conninfo = self->options->conninfo,
+					    .channel = WAKE_CHANNEL,
+					    .on_wake = on_wake,
+					    .context = self};
+	self->wake = wake_new(&wake_options);
+	(void)sd_notify(0, "READY=1");
+	int code = sd_event_loop(self->event);
+	if (code < 0)
+		return error_set_errno(err, ERR_INTERNAL, -code, "the event loop failed");
+	fleet_store_resign(self->store_pg);
+	return 0;
+}
+
 int orchestrator_run(const struct orchestrator_options *options, struct error *err)
 {
 	struct orchestrator *self = xcalloc(1, sizeof(*self));
 	self->options = options;
-	fleet_world_init(&self->world);
-	fleet_plan_init(&self->plan);
+	int result = run(self, err);
+	orchestrator_release(self);
+	return result;
+}
+
+int orchestrator_dry_run(const struct orchestrator_options *options, struct error *err)
+{
+	struct orchestrator *self = xcalloc(1, sizeof(*self));
+	self->options = options;
 	int result = add_sources(self, err);
-	if (result == 0) {
-		self->pg = pg_new(options->conninfo);
-		struct cloud_options cloud_options = {.event = self->event,
-						      .worker_program = options->worker_program,
-						      .directory = options->worker_dir,
-						      .api_url = options->api_url,
-						      .on_end = on_worker_end,
-						      .context = self};
-		result = cloud_new_local(&cloud_options, &self->cloud, err);
-	}
-	if (result == 0) {
-		(void)sd_notify(0, "READY=1");
-		int code = sd_event_loop(self->event);
-		if (code < 0)
-			result = error_set_errno(err, ERR_INTERNAL, -code, "the event loop failed");
-	}
-	cloud_free(self->cloud);
-	pg_free(self->pg);
-	sd_event_source_disable_unref(self->timer);
-	sd_event_unref(self->event);
-	fleet_world_release(&self->world);
-	fleet_plan_release(&self->plan);
-	free(self);
+	if (result == 0)
+		result = open_fleet(self, err);
+	if (result == 0)
+		result = fleet_loop_plan(self->loop, err);
+	if (result == 0)
+		dry_run_print(fleet_loop_world(self->loop), fleet_loop_last_plan(self->loop));
+	orchestrator_release(self);
 	return result;
 }

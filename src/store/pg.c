@@ -219,13 +219,23 @@ int pg_run_script(struct pg *pg, const char *sql, struct error *err)
 	return accept_result(pg, PQexec(pg->conn, sql), &result, err);
 }
 
-int pg_begin(struct pg *pg, struct error *err)
+static int begin(struct pg *pg, const struct pg_statement *statement, struct error *err)
 {
 	CHECK(!pg->in_transaction);
-	if (pg_do(pg, &query_transaction_begin, NULL, NULL, err) < 0)
+	if (pg_do(pg, statement, NULL, NULL, err) < 0)
 		return -1;
 	pg->in_transaction = true;
 	return 0;
+}
+
+int pg_begin(struct pg *pg, struct error *err)
+{
+	return begin(pg, &query_transaction_begin, err);
+}
+
+int pg_begin_snapshot(struct pg *pg, struct error *err)
+{
+	return begin(pg, &query_transaction_begin_snapshot, err);
 }
 
 int pg_commit(struct pg *pg, struct error *err)

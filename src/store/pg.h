@@ -65,6 +65,8 @@ void cleanup_pgresult(PGresult **result);
 /* A transaction over several calls. After a failed call, or instead of committing, pg_rollback: it
  * cannot fail (a connection that does not answer is dropped, which rolls back as well). */
 MUST_CHECK int pg_begin(struct pg *pg, struct error *err);
+/* One that only reads, and sees the database as it was at its first statement throughout. */
+MUST_CHECK int pg_begin_snapshot(struct pg *pg, struct error *err);
 MUST_CHECK int pg_commit(struct pg *pg, struct error *err);
 void pg_rollback(struct pg *pg);
 

@@ -83,12 +83,13 @@ TEST(ended_workers_never_come_back)
 			EXPECT(!is_ended(from) || !worker_state_may_become(from, to));
 }
 
-TEST(live_workers_only_move_forward)
+TEST(live_workers_move_forward_but_for_draining_ones)
 {
 	EXPECT(worker_state_may_become(WORKER_PROVISIONING, WORKER_ACTIVE));
 	EXPECT(worker_state_may_become(WORKER_ACTIVE, WORKER_DRAINING));
 	EXPECT(worker_state_may_become(WORKER_DRAINING, WORKER_TERMINATED));
-	EXPECT(!worker_state_may_become(WORKER_DRAINING, WORKER_ACTIVE));
+	EXPECT(worker_state_may_become(WORKER_DRAINING, WORKER_ACTIVE));
+	EXPECT(worker_state_may_become(WORKER_DRAINING, WORKER_PROVISIONING));
 	EXPECT(!worker_state_may_become(WORKER_ACTIVE, WORKER_PROVISIONING));
 	for (enum worker_state from = WORKER_PROVISIONING; from <= WORKER_DRAINING; from++) {
 		EXPECT(worker_state_may_become(from, WORKER_TERMINATED));

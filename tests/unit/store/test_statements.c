@@ -17,7 +17,7 @@ static const struct {
 /* Who runs a file's statements. */
 static const char *role_of(const char *file)
 {
-	if (str_eq(file, "orchestrator"))
+	if (str_eq(file, "orchestrator") || str_eq(file, "fleet"))
 		return "rgrid_orchestrator";
 	if (str_eq(file, "migrate") || str_eq(file, "session") || str_eq(file, "setup") ||
 	    str_eq(file, "worker_link"))

@@ -1,0 +1,49 @@
+/* struct fleet_cloud (ports.h) for Hetzner Cloud: workers' servers of one grid in one project.
+ *
+ * Servers are ours when they carry managed-by=rgrid, this grid's id and the role of a worker
+ * (core/label.h); nothing else is listed, and nothing else is ever deleted. A server's name is its
+ * worker's, unique in the project: so an order whose answer was lost cannot be given twice. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "cloud/hetzner.h"
+#include "orchestrator/ports.h"
+
+struct hetzner_fleet_choice {
+	char server_type[FLEET_NAME_BYTES];
+	char location[FLEET_NAME_BYTES];
+};
+
+struct hetzner_fleet_options {
+	struct hetzner *hetzner; /* borrowed, as all strings */
+	const char *grid_id;
+	const struct hetzner_fleet_choice *choices; /* in order of preference */
+	size_t choice_count;
+	const char *image;  /* name, or the number of a snapshot */
+	int64_t network_id; /* 0: no private network */
+	bool public_ipv4;
+	const int64_t *ssh_key_ids;
+	size_t ssh_key_count;
+	int64_t firewall_id; /* 0: none */
+	/* What the new server is told; to be freed. */
+	int (*user_data)(void *context, const struct fleet_creation *creation, char **ret,
+			 struct error *err);
+	void *context;
+};
+
+struct hetzner_fleet;
+
+/* Fills *ret, whose context is the returned object. */
+struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *options,
+					struct fleet_cloud *ret);
+void hetzner_fleet_free(struct hetzner_fleet *fleet);
+
+/* "cx23:nbg1, cx23:hel1": at most `max`, written to `choices`. ERR_INVALID. */
+MUST_CHECK int hetzner_fleet_choices_parse(const char *text, struct hetzner_fleet_choice *choices,
+					   size_t max, size_t *ret_count, struct error *err);
+/* What a refusal means for the fleet. */
+enum fleet_answer hetzner_fleet_answer(const struct hetzner_failure *failure);
