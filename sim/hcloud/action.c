@@ -160,6 +160,7 @@ static const json_t *find_running(const struct project *project, int64_t id)
 json_t *action_begin(struct sim *sim, struct project *project, const struct action_request *request)
 {
 	const struct command *command = command_find(request->command);
+	uint64_t ms = duration_ms(sim, command) + request->extra_ms;
 	char now[VCLOCK_TEXT_BYTES];
 	json_t *resources = json_array();
 
@@ -168,13 +169,13 @@ json_t *action_begin(struct sim *sim, struct project *project, const struct acti
 					    json_pack("{s:I,s:s}", "id",
 						      (json_int_t)request->resources[i].id, "type",
 						      kind_singular(request->resources[i].kind)));
-	json_t *doc = json_pack(
-		"{s:I,s:s,s:s,s:i,s:s,s:n,s:o,s:n,s:I,s:o,s:I}", "id", (json_int_t)sim_new_id(sim),
-		"command", command->name, "status", "running", "progress", 0, "started",
-		vclock_format(vclock_now_us(&sim->clock), now), "finished", "resources", resources,
-		"error", "_ms", (json_int_t)(duration_ms(sim, command) + request->extra_ms),
-		"_args", request->args ? request->args : json_object(), "_after",
-		(json_int_t)request->after);
+	json_t *doc = json_pack("{s:I,s:s,s:s,s:i,s:s,s:n,s:o,s:n,s:I,s:o,s:I}", "id",
+				(json_int_t)sim_new_id(sim), "command", command->name, "status",
+				"running", "progress", 0, "started",
+				vclock_format(vclock_now_us(&sim->clock), now), "finished",
+				"resources", resources, "error", "_ms", (json_int_t)ms, "_args",
+				request->args ? request->args : json_object(), "_after",
+				(json_int_t)request->after);
 	CHECK(doc != NULL);
 	apply_fault(sim, project, doc);
 	trim(&project->tables[KIND_ACTION]);

@@ -28,7 +28,7 @@ struct call {
 	const char *path; /* without the query */
 	const char *query_text;
 	const char *authorization; /* header, or NULL */
-	const char *host;	   /* header, or NULL */
+	const char *base_url;	   /* "http://127.0.0.1:8420", for links */
 	const char *body_text;
 	size_t body_bytes;
 	bool is_local; /* from the loopback interface */

@@ -102,6 +102,26 @@ static int bill_get(struct call *call)
 	return call_reply(call, 200, json_pack("{s:o}", "bills", bills));
 }
 
+/* What the API does not tell of a server of any project: whether its system has come up. */
+static int server_get(struct call *call)
+{
+	const struct sim *sim = call->sim;
+
+	for (size_t i = 0; i < sim->project_count; i++) {
+		const json_t *server =
+			table_find(&sim->projects[i]->tables[KIND_SERVER], call->ids[0]);
+
+		if (server)
+			return call_reply(call, 200,
+					  json_pack("{s:s,s:s,s:s,s:b}", "project",
+						    sim->projects[i]->name, "name",
+						    doc_str(server, "name"), "status",
+						    doc_str(server, "status"), "booted",
+						    doc_bool(server, "_booted")));
+	}
+	return call_not_found(call, KIND_SERVER, call->ids[0]);
+}
+
 /* {"cut": true} takes a machine off all networks. */
 static int server_partition(struct call *call)
 {
@@ -137,6 +157,7 @@ static const struct route routes[] = {
 	{"GET", "/_sim/clock", clock_get},
 	{"POST", "/_sim/clock", clock_set},
 	{"GET", "/_sim/bill", bill_get},
+	{"GET", "/_sim/servers/{id}", server_get},
 	{"POST", "/_sim/servers/{id}/partition", server_partition},
 	{"GET", "/_sim/state", state_get},
 	{"GET", "/_sim/requests", requests_get},

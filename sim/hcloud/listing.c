@@ -232,8 +232,7 @@ static int read_page(struct call *call, size_t total, struct page *ret)
 
 static void append_link(const struct call *call, struct buf *out, uint64_t page, const char *rel)
 {
-	buf_appendf(out, "%s<http://%s%s?", out->bytes ? ", " : "",
-		    call->host ? call->host : "localhost", call->path);
+	buf_appendf(out, "%s<%s%s?", out->bytes ? ", " : "", call->base_url, call->path);
 	for (size_t i = 0; i < call->query.count; i++) {
 		const struct query_item *item = &call->query.items[i];
 

@@ -10,7 +10,6 @@
 #include "hcloud/machine.h"
 #include "hcloud/network.h"
 #include "hcloud/primary_ip.h"
-#include "hcloud/server.h"
 #include "hcloud/settle.h"
 
 #define GIB (1024ULL * 1024 * 1024)
@@ -139,7 +138,7 @@ static int failed(struct problem *problem, const struct error *err)
 	return problem_set(problem, PROBLEM_SERVER_ERROR, "%s", err->msg);
 }
 
-int machines_power_on(struct sim *sim, struct project *project, const json_t *server,
+int machines_power_on(struct sim *sim, struct project *project, json_t *server,
 		      struct problem *problem)
 {
 	struct error err;
@@ -147,22 +146,35 @@ int machines_power_on(struct sim *sim, struct project *project, const json_t *se
 
 	if (!sim->machines)
 		return 0;
+	if (doc_bool(server, "_machine_on")) {
+		doc_set_bool(server, "_restart", true);
+		return 0;
+	}
 	fill(sim, project, server, &spec);
 	int result = machine_power_on(sim->machines, &spec.machine, &err);
 	free(spec.ssh_keys);
-	return result < 0 ? failed(problem, &err) : 0;
+	if (result < 0)
+		return failed(problem, &err);
+	doc_set_bool(server, "_machine_on", true);
+	doc_set_bool(server, "_booted", false);
+	doc_set_bool(server, "_restart", false);
+	return 0;
 }
 
-void machines_power_off(struct sim *sim, const json_t *server)
+bool machines_power_off(struct sim *sim, json_t *server, bool restarts)
 {
-	if (sim->machines)
-		machine_power_off(sim->machines, doc_id(server));
-}
-
-bool machines_shut_down(struct sim *sim, const json_t *server)
-{
-	if (!sim->machines)
+	if (!doc_bool(server, "_machine_on"))
 		return false;
+	doc_set_bool(server, "_restart", restarts);
+	machine_power_off(sim->machines, doc_id(server));
+	return true;
+}
+
+bool machines_shut_down(struct sim *sim, json_t *server, bool restarts)
+{
+	if (!doc_bool(server, "_machine_on"))
+		return false;
+	doc_set_bool(server, "_restart", restarts);
 	machine_shut_down(sim->machines, doc_id(server));
 	return true;
 }
@@ -187,10 +199,11 @@ void machines_detach(struct sim *sim, const json_t *server, int64_t network_id)
 		machine_detach(sim->machines, doc_id(server), network_id);
 }
 
-void machines_delete(struct sim *sim, const json_t *server)
+void machines_delete(struct sim *sim, json_t *server)
 {
 	if (sim->machines)
 		machine_delete(sim->machines, doc_id(server));
+	doc_set_bool(server, "_machine_on", false);
 }
 
 int machines_partition(struct sim *sim, int64_t server_id, bool cut, struct error *err)
@@ -213,6 +226,18 @@ static json_t *find(struct sim *sim, int64_t server_id, struct project **ret_pro
 	return NULL;
 }
 
+/* Off, unless it was to come on again. */
+static void on_stopped(struct sim *sim, struct project *project, json_t *server)
+{
+	struct problem problem;
+	bool restarts = doc_bool(server, "_restart");
+
+	doc_set_bool(server, "_machine_on", false);
+	doc_set_bool(server, "_booted", false);
+	if (!restarts || machines_power_on(sim, project, server, &problem) < 0)
+		doc_set_str(server, "status", "off");
+}
+
 static void on_event(void *context, int64_t server_id, enum machine_event event)
 {
 	struct sim *sim = context;
@@ -226,23 +251,26 @@ static void on_event(void *context, int64_t server_id, enum machine_event event)
 		doc_set_bool(server, "_booted", true);
 		break;
 	case MACHINE_STOPPED:
-		doc_set_bool(server, "_booted", false);
-		server_machine_stopped(sim, project, server);
+		on_stopped(sim, project, server);
 		break;
 	}
 	settle(sim);
 }
 
-static int start_running(struct sim *sim, struct project *project, struct error *err)
+/* From a saved state: what ran, runs again, on a fresh disk. */
+static int start_saved(struct sim *sim, struct project *project, struct error *err)
 {
 	const struct table *servers = &project->tables[KIND_SERVER];
 	struct problem problem;
 
 	for (size_t i = 0; i < servers->count; i++) {
-		if (str_eq(doc_str(servers->docs[i], "status"), "running") &&
-		    machines_power_on(sim, project, servers->docs[i], &problem) < 0)
+		json_t *server = servers->docs[i];
+
+		doc_set_bool(server, "_machine_on", false);
+		if (str_eq(doc_str(server, "status"), "running") &&
+		    machines_power_on(sim, project, server, &problem) < 0)
 			return error_set(err, ERR_INTERNAL, "server %s: %s",
-					 doc_str(servers->docs[i], "name"), problem.message);
+					 doc_str(server, "name"), problem.message);
 	}
 	return 0;
 }
@@ -270,7 +298,7 @@ int machines_start(struct sim *sim, const char *backend, const char *root_tree,
 	if (machine_backend_new_netns(&options, &sim->machines, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sim->project_count; i++) {
-		if (start_running(sim, sim->projects[i], err) < 0)
+		if (start_saved(sim, sim->projects[i], err) < 0)
 			return -1;
 	}
 	return 0;

@@ -1,5 +1,6 @@
 /* Between servers (documents) and their machines (machine.h). Without a backend, every function
- * does nothing and says so by success: power is a word then. */
+ * does nothing and says so by success: power is a word then. A server knows by "_machine_on" that
+ * its machine has been switched on and has not told yet that it is off. */
 #pragma once
 
 #include "base/error.h"
@@ -11,13 +12,15 @@ MUST_CHECK int machines_start(struct sim *sim, const char *backend, const char *
 			      const char *directory, const char *instance, struct error *err);
 void machines_stop(struct sim *sim);
 
-MUST_CHECK int machines_power_on(struct sim *sim, struct project *project, const json_t *server,
+/* One that is still going off comes on again when it is. */
+MUST_CHECK int machines_power_on(struct sim *sim, struct project *project, json_t *server,
 				 struct problem *problem);
-void machines_power_off(struct sim *sim, const json_t *server);
-/* False when there is no machine that could take its time: it is off now. */
-bool machines_shut_down(struct sim *sim, const json_t *server);
+/* Both return false when no machine is on: nothing will be told. With `restarts` it comes on again
+ * once it is off. */
+bool machines_power_off(struct sim *sim, json_t *server, bool restarts);
+bool machines_shut_down(struct sim *sim, json_t *server, bool restarts);
 MUST_CHECK int machines_attach(struct sim *sim, struct project *project, const json_t *server,
 			       int64_t network_id, struct problem *problem);
 void machines_detach(struct sim *sim, const json_t *server, int64_t network_id);
-void machines_delete(struct sim *sim, const json_t *server);
+void machines_delete(struct sim *sim, json_t *server);
 MUST_CHECK int machines_partition(struct sim *sim, int64_t server_id, bool cut, struct error *err);

@@ -116,19 +116,6 @@ int server_begin(struct call *call, const json_t *server, const char *command, j
 	return action_reply(call, action_begin(call->sim, call->project, &request));
 }
 
-void server_machine_stopped(struct sim *sim, struct project *project, json_t *server)
-{
-	struct problem problem;
-
-	if (!doc_bool(server, "_restart")) {
-		doc_set_str(server, "status", "off");
-		return;
-	}
-	doc_set_bool(server, "_restart", false);
-	if (machines_power_on(sim, project, server, &problem) < 0)
-		doc_set_str(server, "status", "off");
-}
-
 void server_leave(struct sim *sim, struct project *project, json_t *server, int64_t network_id)
 {
 	const json_t *attachment = attachment_find(server, network_id);

@@ -20,8 +20,6 @@ json_t *server_target(const struct action_run *run);
 /* Begins an action on the server alone and answers 201. args is taken, NULL for none. */
 int server_begin(struct call *call, const json_t *server, const char *command, json_t *args);
 
-/* Its machine went off, by itself or because it was asked to. */
-void server_machine_stopped(struct sim *sim, struct project *project, json_t *server);
 /* Leaves the network at once; a network's deletion does that too. */
 void server_leave(struct sim *sim, struct project *project, json_t *server, int64_t network_id);
 /* Takes it, its addresses and its machine out of the world. */

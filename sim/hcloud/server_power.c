@@ -83,7 +83,7 @@ int server_stopped(const struct action_run *run)
 
 	if (!server)
 		return -1;
-	machines_power_off(run->sim, server);
+	(void)machines_power_off(run->sim, server, false);
 	doc_set_str(server, "status", "off");
 	return 0;
 }
@@ -94,20 +94,21 @@ int server_shut_down(const struct action_run *run)
 
 	if (!server)
 		return -1;
-	if (is_on(server) && !machines_shut_down(run->sim, server))
+	/* A machine takes its time, or does not listen at all. */
+	if (is_on(server) && !machines_shut_down(run->sim, server, false))
 		doc_set_str(server, "status", "off");
 	return 0;
 }
 
-/* The machine goes off and comes on again when it has; without one, nothing is to be seen. */
+/* Without a machine there is nothing to be seen of it. */
 int server_rebooted(const struct action_run *run)
 {
 	json_t *server = server_target(run);
 
 	if (!server)
 		return -1;
-	if (is_on(server) && machines_shut_down(run->sim, server))
-		doc_set_bool(server, "_restart", true);
+	if (is_on(server))
+		(void)machines_shut_down(run->sim, server, true);
 	return 0;
 }
 
@@ -117,10 +118,8 @@ int server_was_reset(const struct action_run *run)
 
 	if (!server)
 		return -1;
-	if (is_on(server) && run->sim->machines) {
-		doc_set_bool(server, "_restart", true);
-		machines_power_off(run->sim, server);
-	}
+	if (is_on(server))
+		(void)machines_power_off(run->sim, server, true);
 	return 0;
 }
 

@@ -18,7 +18,8 @@ static void request(struct sim *sim, char *line)
 {
 	char *path = strchr(line, ' ');
 	char *body = path ? strchr(path + 1, ' ') : NULL;
-	struct call call = {.sim = sim, .authorization = "Bearer " TOKEN, .is_local = true};
+	struct call call = {
+		.sim = sim, .base_url = "", .authorization = "Bearer " TOKEN, .is_local = true};
 
 	if (!path)
 		return;

@@ -67,6 +67,20 @@ check_output "… is a project's own" 200 status as first GET /ssh_keys
 sim_stop KILL
 sim_start --token first=one --state "$TEST_DIR/state.json"
 check_output "state outlives a kill" 61 field "a['meta']['pagination']['total_entries']" api GET /ssh_keys
+
+fault "delay:path=/ssh_keys,ms=600000"
+held() { curl -sS -m 1 -o /dev/null -H "Authorization: Bearer first" "$HCLOUD_ENDPOINT/ssh_keys"; }
+check_exit 28 "an answer that is held back" held
+check_output "… holds up nobody else" 200 status api GET /ssh_keys
+check "it ends cleanly, with an answer held back" sim_stop TERM
+
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+	-keyout "$TEST_DIR/key.pem" -out "$TEST_DIR/cert.pem" 2>/dev/null
+sim_start --token first --tls-cert "$TEST_DIR/cert.pem" --tls-key "$TEST_DIR/key.pem" --control-token secret
+check "TLS" curl -sS -m 60 --cacert "$TEST_DIR/cert.pem" -f -o /dev/null -H "Authorization: Bearer first" "$HCLOUD_ENDPOINT/servers"
+control() { curl -sS -m 60 -k -o /dev/null -w '%{http_code}' "$@" "$HCLOUD_SIM_URL/_sim/health"; }
+check_output "the control token is asked for" 401 control
+check_output "… and taken" 200 control -H 'Authorization: Bearer secret'
 check "it ends cleanly" sim_stop TERM
 
 tap_end
