@@ -225,6 +225,19 @@ int firewall_remove_effect(const struct action_run *run)
 	return 0;
 }
 
+void firewall_action_failed(const struct action_run *run)
+{
+	json_t *firewall = action_target(run, KIND_FIREWALL);
+	const json_t *server = action_target(run, KIND_SERVER);
+	json_t *entry = server ? firewall_find_server(firewall, doc_id(server)) : NULL;
+	const char *status = entry ? doc_str(entry, "status") : "";
+
+	if (str_eq(status, "pending"))
+		remove_server(firewall, doc_id(server));
+	else if (str_eq(status, "removing"))
+		doc_set_str(entry, "status", "applied");
+}
+
 json_t *firewall_list_of_server(const struct project *project, int64_t server_id)
 {
 	const struct table *firewalls = &project->tables[KIND_FIREWALL];

@@ -39,3 +39,5 @@ bool firewall_is_in_use(const json_t *firewall);
 /* Effects. */
 MUST_CHECK int firewall_apply_effect(const struct action_run *run);
 MUST_CHECK int firewall_remove_effect(const struct action_run *run);
+/* After an action that ended as error: the server has the firewall still, or still not. */
+void firewall_action_failed(const struct action_run *run);

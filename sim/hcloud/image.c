@@ -34,6 +34,14 @@ json_t *image_find_for(struct sim *sim, struct project *project, const json_t *i
 	return image_find(sim, project, id);
 }
 
+void image_action_failed(const struct action_run *run)
+{
+	json_t *image = action_target(run, KIND_IMAGE);
+
+	if (image && str_eq(doc_str(image, "status"), "creating"))
+		doc_set_str(image, "status", "unavailable");
+}
+
 static bool is_current(const json_t *image, const void *context)
 {
 	(void)context;

@@ -13,3 +13,5 @@ json_t *image_find(struct sim *sim, struct project *project, int64_t id);
  * no names. */
 json_t *image_find_for(struct sim *sim, struct project *project, const json_t *id_or_name,
 		       const char *architecture);
+/* After an action that ended as error: an image that was not finished is of no use. */
+void image_action_failed(const struct action_run *run);

@@ -280,7 +280,7 @@ static int network_update(struct call *call)
 	bool expose = network && doc_bool(network, "expose_routes_to_vswitch");
 	struct fields fields;
 
-	if (!network)
+	if (!network || network_check_idle(call, network) < 0)
 		return -1;
 	call_fields(call, &fields);
 	fields_bool(&fields, "expose_routes_to_vswitch", FIELD_OPTIONAL, &expose);

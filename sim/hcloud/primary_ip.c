@@ -5,13 +5,15 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "hcloud/quota.h"
 #include "hcloud/resource.h"
 
 /* 198.18.1.0 to 198.19.255.255, without .0 and .255. */
-#define IPV4_FIRST     0xc6120100U
-#define IPV4_COUNT     (0x20000U - 0x100U)
-#define IP_TEXT_BYTES  64
-#define NAME_BYTES_MAX 64
+#define IPV4_FIRST	 0xc6120100U
+#define IPV4_COUNT	 (0x20000U - 0x100U)
+#define IP_TEXT_BYTES	 64
+#define NAME_BYTES_MAX	 64
+#define TYPES_PER_SERVER 2
 
 static const char *type_text(enum ip_type type)
 {
@@ -118,6 +120,12 @@ json_t *primary_ip_add_for_server(struct sim *sim, struct project *project, enum
 	doc_set_bool(doc, "auto_delete", true);
 	primary_ip_assign(doc, server_id);
 	return table_add(&project->tables[KIND_PRIMARY_IP], doc);
+}
+
+int primary_ip_check_quota(struct call *call)
+{
+	return quota_check(call, KIND_PRIMARY_IP,
+			   TYPES_PER_SERVER * (size_t)call->sim->settings.server_limit);
 }
 
 int primary_ip_check_free(struct call *call, const json_t *primary_ip, enum ip_type type,

@@ -24,6 +24,8 @@ json_t *primary_ip_default_dns(const char *ip);
 /* A new one that is deleted with its server, which it is assigned to. */
 json_t *primary_ip_add_for_server(struct sim *sim, struct project *project, enum ip_type type,
 				  const char *location, int64_t server_id);
+/* 403 resource_limit_exceeded when the project has as many as its servers could have. */
+MUST_CHECK int primary_ip_check_quota(struct call *call);
 /* Whether a server may be created with it: 422 or 412 when it is of another type or place, or
  * somebody has it. */
 MUST_CHECK int primary_ip_check_free(struct call *call, const json_t *primary_ip, enum ip_type type,

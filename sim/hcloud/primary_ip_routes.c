@@ -9,12 +9,10 @@
 #include "hcloud/listing.h"
 #include "hcloud/primary_ip.h"
 #include "hcloud/protection.h"
-#include "hcloud/quota.h"
 #include "hcloud/resource.h"
 
 #define NAME_BYTES_MAX	  253
 #define WORD_BYTES_MAX	  64
-#define PRIMARY_IPS_MAX	  100
 #define IPV6_PREFIX_BYTES 8
 #define IPV6_POINTERS_MAX 100
 
@@ -119,7 +117,7 @@ static int primary_ip_create(struct call *call)
 		return -1;
 	const char *place = place_of(call, &wish, server);
 	if (!place || resource_check_name(call, KIND_PRIMARY_IP, wish.name, 0) < 0 ||
-	    quota_check(call, KIND_PRIMARY_IP, PRIMARY_IPS_MAX) < 0)
+	    primary_ip_check_quota(call) < 0)
 		return -1;
 	json_t *ip = resource_new(call->sim, wish.name, wish.labels);
 	primary_ip_fill(call->sim, ip, type, place);
@@ -296,7 +294,8 @@ static int server_change_dns(struct call *call)
 	CLEANUP(cleanup_json) json_t *args = NULL;
 	const char *address;
 
-	if (!server || read_pointer(call, &address, &args) < 0)
+	if (!server || resource_check_unlocked(call, KIND_SERVER, server) < 0 ||
+	    read_pointer(call, &address, &args) < 0)
 		return -1;
 	for (enum ip_type type = IP_V4; type <= IP_V6; type++) {
 		const json_t *ip = primary_ip_of_server(call->project, doc_id(server), type);

@@ -249,6 +249,7 @@ char *serve_body_text(const struct call *call)
 {
 	if (!call->reply)
 		return NULL;
-	return json_dumps(call->reply,
-			  call->is_pretty ? JSON_INDENT(2) : JSON_COMPACT | JSON_ENSURE_ASCII);
+	/* Nine digits, so that a latitude reads as it was written. */
+	return json_dumps(call->reply, (call->is_pretty ? JSON_INDENT(2) : JSON_COMPACT) |
+					       JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
 }

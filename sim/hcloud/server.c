@@ -161,6 +161,8 @@ void server_action_failed(const struct action_run *run)
 	const char *status = server ? doc_str(server, "status") : NULL;
 	const char *command = doc_str(run->action, "command");
 
+	firewall_action_failed(run);
+	image_action_failed(run);
 	if (!server)
 		return;
 	if (doc_bool(run->action, "_vanish")) {

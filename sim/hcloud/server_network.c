@@ -129,6 +129,11 @@ static int check_aliases(struct call *call, const json_t *network, const json_t 
 	for (size_t i = 0; i < json_array_size(aliases); i++) {
 		if (check_alias(call, &plan, &taken, json_array_get(aliases, i), own) < 0)
 			return -1;
+		for (size_t j = 0; j < i; j++) {
+			if (json_equal(json_array_get(aliases, i), json_array_get(aliases, j)))
+				return problem_invalid(&call->problem, "alias_ips",
+						       "the same address twice");
+		}
 	}
 	return 0;
 }

@@ -13,9 +13,8 @@
 #include "hcloud/quota.h"
 #include "hcloud/resource.h"
 
-#define USER_DATA_BYTES_MAX    32768
-#define PRIMARY_IPS_PER_SERVER 2
-#define SSH_KEYS_MAX	       100
+#define USER_DATA_BYTES_MAX 32768
+#define SSH_KEYS_MAX	    100
 
 /* The fields as the body has them, before anything is looked up. */
 struct raw_order {
@@ -190,6 +189,15 @@ static int find_networks(struct call *call, const json_t *ids, struct server_ord
 	return 0;
 }
 
+static void add_firewall(struct server_order *order, json_t *firewall)
+{
+	for (size_t i = 0; i < order->firewall_count; i++) {
+		if (order->firewalls[i] == firewall)
+			return;
+	}
+	order->firewalls[order->firewall_count++] = firewall;
+}
+
 static int find_firewalls(struct call *call, const json_t *wanted, struct server_order *ret)
 {
 	if (json_array_size(wanted) > SERVER_FIREWALLS_MAX)
@@ -198,13 +206,18 @@ static int find_firewalls(struct call *call, const json_t *wanted, struct server
 				     "a server can have at most %d firewalls",
 				     SERVER_FIREWALLS_MAX);
 	for (size_t i = 0; i < json_array_size(wanted); i++) {
-		int64_t id = doc_int(json_array_get(wanted, i), "firewall");
+		int64_t id = 0;
+		struct fields fields;
+
+		fields_init(&fields, json_array_get(wanted, i), &call->problem);
+		fields_id(&fields, "firewall", FIELD_REQUIRED, &id);
+		if (fields_finish(&fields) < 0)
+			return -1;
 		json_t *firewall =
 			table_find(sim_table(call->sim, call->project, KIND_FIREWALL), id);
-
 		if (!firewall)
 			return call_not_found(call, KIND_FIREWALL, id);
-		ret->firewalls[ret->firewall_count++] = firewall;
+		add_firewall(ret, firewall);
 	}
 	if (ret->firewall_count > 0 && !ret->has_ipv4 && !ret->has_ipv6)
 		return problem_set(&call->problem, PROBLEM_PRIVATE_NET_ONLY_SERVER,
@@ -242,9 +255,7 @@ static int check_quota(struct call *call, const struct server_order *order)
 
 	if (quota_check(call, KIND_SERVER, servers_max) < 0)
 		return -1;
-	return needs_address
-		       ? quota_check(call, KIND_PRIMARY_IP, PRIMARY_IPS_PER_SERVER * servers_max)
-		       : 0;
+	return needs_address ? primary_ip_check_quota(call) : 0;
 }
 
 int server_order_read(struct call *call, struct server_order *ret)

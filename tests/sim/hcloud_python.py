@@ -147,6 +147,8 @@ def judge_networks():
          ("add_subnet", [("network", network.id)]))
     refused("conflict", "… during which the network does not change", lambda: network.add_subnet(
         NetworkSubnet("10.0.3.0/24", type="cloud", network_zone="us-east")))
+    refused("conflict", "… nor its name", lambda: network.update(name="other"))
+    refused("conflict", "… nor is it deleted", network.delete)
     done(action)
     network.reload()
     same("… and then it is there", sorted(item.ip_range for item in network.subnets), ["10.0.1.0/24", "10.0.2.0/24"])
@@ -187,6 +189,8 @@ def judge_servers():
     same("… the server is being made, and locked", (response.server.status, response.server.locked), ("initializing", True))
     refused("locked", "… and nothing else is done to it", response.server.reboot,
             "cannot perform operation because resource is locked")
+    refused("locked", "… nor its reverse DNS", lambda: response.server.change_dns_ptr("198.18.0.1", "a.example.org"))
+    refused("locked", "… nor is it deleted", response.server.delete)
     done(response.action, *response.next_actions)
     alpha = client.servers.get_by_name("alpha")
     same("then it runs", (alpha.status, alpha.locked, alpha.primary_disk_size), ("running", False, 40))
@@ -248,6 +252,7 @@ def judge_attachment(network, alpha, beta):
     refused("invalid_input", "six aliases", lambda: alpha.change_alias_ips(
         network, [f"10.20.1.{last}" for last in range(60, 66)]))
     refused("ip_not_available", "an alias that is a server's address", lambda: alpha.change_alias_ips(network, ["10.20.1.2"]))
+    refused("invalid_input", "an alias twice", lambda: alpha.change_alias_ips(network, ["10.20.1.60"] * 2))
     done(alpha.change_alias_ips(network, ["10.20.1.60", "10.20.1.61"]))
     alpha.reload()
     same("aliases are replaced", alpha.private_net[0].alias_ips, ["10.20.1.60", "10.20.1.61"])
@@ -397,8 +402,10 @@ def judge_firewalls():
     refused("invalid_input", "a selector that is none", lambda: wall.apply_to_resources([FirewallResource(
         "label_selector", label_selector=FirewallResourceLabelSelector(selector="role edge"))]))
     late = client.servers.create("late", TYPE, IMAGE, location=FSN, labels={"role": "edge"})
+    same("a server is created, and no word of the firewall", [action.command for action in late.next_actions],
+         ["start_server"])
     done(late.action, *late.next_actions)
-    eventually("a new server with the label gets it too", lambda: [
+    eventually("… yet it gets it, for its label", lambda: [
         item.status for item in client.servers.get_by_id(late.server.id).public_net.firewalls] == ["applied"])
     for name in ("walled", "inside", "late"):
         eventually_deleted(name)

@@ -118,7 +118,7 @@ check "a private server, in the network" h server create --name db --type cx33 -
 check_output "… has the lowest free address and nothing public" '[["10.0.1.1"],null,null,"running"]' \
 	show server db '[[.private_net[].ip],.public_net.ipv4.ip,.public_net.ipv6.ip,.status]'
 says "… the type of its MAC address" '^86:00:00:' show server db '.private_net[0].mac_address'
-check_output "… the network shows it" true bash -c 'test "$(hcloud network describe private -o json | jq .servers[0])" = "$(hcloud server describe db -o json | jq .id)" && echo true'
+check_output "… the network shows it" "[$(show server db .id)]" show network private .servers
 check "servers are attached with a chosen address" h server attach-to-network web1 --network private --ip 10.0.1.2
 check_output "… which they have" '["10.0.1.2"]' show server web1 '[.private_net[].ip]'
 refused server_already_attached "… once" server attach-to-network web1 --network private

@@ -5,7 +5,10 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 . tests/sim/sim.sh
 tap_begin
-sim_start --listen 127.0.0.1:0 --token T || {
+# What the library is refused while an action runs has to find it running.
+slow=ms=2000
+sim_start --listen 127.0.0.1:0 --token T --fault "action:command=add_subnet,$slow" \
+	--fault "action:command=create_server,server=alpha,$slow" --fault "action:command=stop_server,server=alpha,$slow" || {
 	echo "Bail out! no simulator"
 	exit 1
 }
