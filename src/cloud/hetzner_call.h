@@ -1,0 +1,68 @@
+/* Requests to the API and their answers: several in flight, each repeated where that is safe, each
+ * judged. Inside of the client; what a caller sees is hetzner.h. */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "cloud/hetzner.h"
+#include "cloud/hetzner_allowance.h"
+
+#define HETZNER_PATH_BYTES  1024
+#define HETZNER_REPLY_BYTES (16 * 1024 * 1024)
+
+struct hetzner {
+	char *endpoint; /* without a slash at its end */
+	char *authorization;
+	char *ca_file; /* NULL: the system's */
+	uint64_t request_timeout_ms;
+	uint64_t action_timeout_ms;
+	const volatile int *interrupted;
+	CURLM *multi;
+	CURL *handles[HETZNER_IN_FLIGHT_MAX];
+	struct hetzner_allowance allowance;
+	int64_t clock_skew_ms;
+	struct hetzner_failure failure; /* of the last call */
+};
+
+struct hetzner_call {
+	const char *method;
+	char path[HETZNER_PATH_BYTES]; /* "/servers?page=1"; appended to the endpoint */
+	char *body;		       /* JSON, owned; NULL: none */
+	/* The answer */
+	int result; /* 0: a 2xx, its JSON in reply (NULL when it has none) */
+	json_t *reply;
+	struct hetzner_failure failure;
+	struct error err;
+};
+
+/* Fills path as printf does; CHECKs that it fits. */
+PRINTF_FORMAT(3, 4)
+void hetzner_call_init(struct hetzner_call *call, const char *method, const char *format, ...);
+/* Takes `body`, a new reference. */
+void hetzner_call_body(struct hetzner_call *call, json_t *body);
+void hetzner_call_release(struct hetzner_call *call);
+#define cleanup_hetzner_call hetzner_call_release
+
+/* Performs all; each result stands in its call. */
+void hetzner_perform(struct hetzner *hetzner, struct hetzner_call *calls, size_t count);
+/* Performs the one, and reports it as the client's last: 0, or -1 with err. */
+MUST_CHECK int hetzner_perform_one(struct hetzner *hetzner, struct hetzner_call *call,
+				   struct error *err);
+/* As hetzner_perform_one; what is not there counts as deleted. */
+MUST_CHECK int hetzner_perform_absent_is_fine(struct hetzner *hetzner, struct hetzner_call *call,
+					      struct error *err);
+/* As hetzner_perform_one, with the actions that the answer names. */
+MUST_CHECK int hetzner_perform_action(struct hetzner *hetzner, struct hetzner_call *call,
+				      struct hetzner_actions *ret, struct error *err);
+/* Notes a failure that is not of one call (a bad reply, an action that failed). Returns -1. */
+int hetzner_fail(struct hetzner *hetzner, enum hetzner_code code);
+/* Waits; false when interrupted. */
+bool hetzner_sleep(const struct hetzner *hetzner, uint64_t ms);
+/* Appends "&name=value" with the value encoded; CHECKs that it fits. */
+void hetzner_call_query(struct hetzner_call *call, const char *name, const char *value);

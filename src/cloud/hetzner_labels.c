@@ -1,0 +1,61 @@
+#include "cloud/hetzner_labels.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/str.h"
+
+const char *hetzner_label_get(const struct hetzner_labels *labels, const char *key)
+{
+	for (size_t i = 0; i < labels->count; i++) {
+		if (str_eq(labels->items[i].key, key))
+			return labels->items[i].value;
+	}
+	return NULL;
+}
+
+static bool is_alphanumeric(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Values: at most 63 of [A-Za-z0-9-_.], alphanumeric at both ends, also after cutting. */
+static void clean_value(const char *value, char out[64])
+{
+	size_t bytes = 0;
+
+	for (; *value != '\0' && bytes < 63; value++) {
+		bool fits = is_alphanumeric(*value) || strchr("-_.", *value) != NULL;
+		char c = fits ? *value : '-';
+		if (bytes > 0 || is_alphanumeric(c))
+			out[bytes++] = c;
+	}
+	while (bytes > 0 && !is_alphanumeric(out[bytes - 1]))
+		bytes--;
+	out[bytes] = '\0';
+}
+
+void hetzner_label_set(struct hetzner_labels *labels, const char *key, const char *value)
+{
+	size_t place = 0;
+
+	while (place < labels->count && !str_eq(labels->items[place].key, key))
+		place++;
+	CHECK(place < HETZNER_LABELS_MAX);
+	CHECK(strlen(key) < HETZNER_LABEL_BYTES);
+	(void)snprintf(labels->items[place].key, HETZNER_LABEL_BYTES, "%s", key);
+	clean_value(value, labels->items[place].value);
+	if (place == labels->count)
+		labels->count++;
+}
+
+json_t *hetzner_labels_json(const struct hetzner_labels *labels)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; labels != NULL && i < labels->count; i++)
+		CHECK(json_object_set_new(json, labels->items[i].key,
+					  json_string(labels->items[i].value)) == 0);
+	return json;
+}

@@ -1,0 +1,128 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cloud/hetzner_call.h"
+#include "cloud/hetzner_labels.h"
+#include "cloud/hetzner_pages.h"
+#include "cloud/hetzner_parse.h"
+
+void hetzner_network_list_release(struct hetzner_network_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		hetzner_network_release(&list->items[i]);
+	free(list->items);
+	*list = (struct hetzner_network_list){0};
+}
+
+static int add_network(void *context, const json_t *json, struct error *err)
+{
+	struct hetzner_network_list *list = context;
+	void *items = list->items;
+	struct hetzner_network *network =
+		hetzner_list_grow(&items, &list->count, sizeof(*list->items));
+
+	list->items = items;
+	return hetzner_parse_network(json, network, err);
+}
+
+int hetzner_networks_list(struct hetzner *hetzner, const char *name, const char *label_selector,
+			  struct hetzner_network_list *ret, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_network_list) struct hetzner_network_list list = {0};
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	hetzner_call_init(&call, "GET", "/networks");
+	if (name != NULL)
+		hetzner_call_query(&call, "name", name);
+	if (label_selector != NULL)
+		hetzner_call_query(&call, "label_selector", label_selector);
+	if (hetzner_pages_read(hetzner, &call, "networks", add_network, &list, err) < 0)
+		return -1;
+	*ret = list;
+	list = (struct hetzner_network_list){0};
+	return 0;
+}
+
+int hetzner_network_get(struct hetzner *hetzner, int64_t id, struct hetzner_network_list *ret,
+			struct error *err)
+{
+	CLEANUP(cleanup_hetzner_network_list) struct hetzner_network_list list = {0};
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	hetzner_call_init(&call, "GET", "/networks/%" PRId64, id);
+	if (hetzner_perform_one(hetzner, &call, err) < 0)
+		return -1;
+	if (add_network(&list, json_object_get(call.reply, "network"), err) < 0)
+		return hetzner_fail(hetzner, HETZNER_UNREACHABLE);
+	*ret = list;
+	list = (struct hetzner_network_list){0};
+	return 0;
+}
+
+int hetzner_network_create(struct hetzner *hetzner, const char *name, const char *ip_range,
+			   const struct hetzner_labels *labels, int64_t *ret_id, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+	struct hetzner_reader reader = {.err = err};
+
+	hetzner_call_init(&call, "POST", "/networks");
+	hetzner_call_body(&call, json_pack("{s:s, s:s, s:o}", "name", name, "ip_range", ip_range,
+					   "labels", hetzner_labels_json(labels)));
+	if (hetzner_perform_one(hetzner, &call, err) < 0)
+		return -1;
+	hetzner_read_id(&reader, hetzner_read_object(&reader, call.reply, "network"), "id", ret_id);
+	return reader.failed ? hetzner_fail(hetzner, HETZNER_UNREACHABLE) : 0;
+}
+
+int hetzner_network_delete(struct hetzner *hetzner, int64_t id, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	hetzner_call_init(&call, "DELETE", "/networks/%" PRId64, id);
+	return hetzner_perform_absent_is_fine(hetzner, &call, err);
+}
+
+/* One of a network's actions. Takes `body`. */
+static int act(struct hetzner *hetzner, int64_t id, const char *action, json_t *body,
+	       struct hetzner_actions *ret, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	hetzner_call_init(&call, "POST", "/networks/%" PRId64 "/actions/%s", id, action);
+	hetzner_call_body(&call, body);
+	return hetzner_perform_action(hetzner, &call, ret, err);
+}
+
+int hetzner_network_add_subnet(struct hetzner *hetzner, int64_t network_id, const char *ip_range,
+			       const char *network_zone, struct hetzner_actions *ret,
+			       struct error *err)
+{
+	return act(hetzner, network_id, "add_subnet",
+		   json_pack("{s:s, s:s, s:s}", "type", "cloud", "ip_range", ip_range,
+			     "network_zone", network_zone),
+		   ret, err);
+}
+
+int hetzner_network_delete_subnet(struct hetzner *hetzner, int64_t network_id, const char *ip_range,
+				  struct hetzner_actions *ret, struct error *err)
+{
+	return act(hetzner, network_id, "delete_subnet", json_pack("{s:s}", "ip_range", ip_range),
+		   ret, err);
+}
+
+int hetzner_network_add_route(struct hetzner *hetzner, int64_t network_id, const char *destination,
+			      const char *gateway, struct hetzner_actions *ret, struct error *err)
+{
+	return act(hetzner, network_id, "add_route",
+		   json_pack("{s:s, s:s}", "destination", destination, "gateway", gateway), ret,
+		   err);
+}
+
+int hetzner_network_delete_route(struct hetzner *hetzner, int64_t network_id,
+				 const char *destination, const char *gateway,
+				 struct hetzner_actions *ret, struct error *err)
+{
+	return act(hetzner, network_id, "delete_route",
+		   json_pack("{s:s, s:s}", "destination", destination, "gateway", gateway), ret,
+		   err);
+}
