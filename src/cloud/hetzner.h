@@ -168,6 +168,9 @@ MUST_CHECK int hetzner_network_get(struct hetzner *hetzner, int64_t id,
 MUST_CHECK int hetzner_network_create(struct hetzner *hetzner, const char *name,
 				      const char *ip_range, const struct hetzner_labels *labels,
 				      int64_t *ret_id, struct error *err);
+/* Replaces all labels, as the API does. */
+MUST_CHECK int hetzner_network_set_labels(struct hetzner *hetzner, int64_t id,
+					  const struct hetzner_labels *labels, struct error *err);
 /* Absent is fine. */
 MUST_CHECK int hetzner_network_delete(struct hetzner *hetzner, int64_t id, struct error *err);
 MUST_CHECK int hetzner_network_add_subnet(struct hetzner *hetzner, int64_t network_id,

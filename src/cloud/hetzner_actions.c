@@ -76,7 +76,9 @@ int hetzner_actions_get(struct hetzner *hetzner, const int64_t *ids, size_t coun
 static int action_failed(struct hetzner *hetzner, const struct hetzner_action *action,
 			 struct error *err)
 {
-	(void)hetzner_fail(hetzner, hetzner_code_find(action->error_code));
+	enum hetzner_code code = hetzner_code_find(action->error_code);
+
+	(void)hetzner_fail(hetzner, code == HETZNER_UNKNOWN ? HETZNER_ACTION_FAILED : code);
 	(void)error_set(err, ERR_CONFLICT,
 			"Hetzner Cloud's action %s (%" PRId64 ") failed: %s (%s)", action->command,
 			action->id, action->error_message, action->error_code);

@@ -74,6 +74,16 @@ int hetzner_network_create(struct hetzner *hetzner, const char *name, const char
 	return reader.failed ? hetzner_fail(hetzner, HETZNER_UNREACHABLE) : 0;
 }
 
+int hetzner_network_set_labels(struct hetzner *hetzner, int64_t id,
+			       const struct hetzner_labels *labels, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	hetzner_call_init(&call, "PUT", "/networks/%" PRId64, id);
+	hetzner_call_body(&call, json_pack("{s:o}", "labels", hetzner_labels_json(labels)));
+	return hetzner_perform_one(hetzner, &call, err);
+}
+
 int hetzner_network_delete(struct hetzner *hetzner, int64_t id, struct error *err)
 {
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};

@@ -114,13 +114,41 @@ static int run_config_show(struct rgridd_call *call, struct error *err)
 	return 0;
 }
 
+static const struct network_options *network_of(struct rgridd_call *call)
+{
+	call->network.conf = &call->conf;
+	call->network.env_file = call->env_file;
+	call->network.json = call->json;
+	return &call->network;
+}
+
+static int run_network_setup(struct rgridd_call *call, struct error *err)
+{
+	return network_setup(network_of(call), err);
+}
+
+static int run_network_status(struct rgridd_call *call, struct error *err)
+{
+	return network_status(network_of(call), err);
+}
+
+static int run_network_rollback(struct rgridd_call *call, struct error *err)
+{
+	return network_rollback(network_of(call), err);
+}
+
 static int run_doctor(struct rgridd_call *call, struct error *err)
 {
+	const struct network_options *network = network_of(call);
 	struct doctor_options options = {
 		.conf = &call->conf,
-		.env_file = call->env_file != NULL ? call->env_file : ENV_FILE_DEFAULT,
+		.env_file = network_env_path(network),
+		.wish = network->wish,
+		.server = network->server,
 		.json = call->json,
 	};
+	if (network_wish_check(&network->wish, err) < 0)
+		return -1;
 	return doctor_run(&options, err);
 }
 
@@ -157,6 +185,24 @@ static const char up_description[] =
 	"everything; a second one stops at once. The next `up` in the same directory finds all "
 	"jobs again.";
 
+#define NETWORK_OPTIONS "name ip-range subnet ip server orchestrator-env"
+/* The network needs the API's token, which is in the environment, and no parameters. */
+#define CONF_NETWORK ((enum conf_user)0)
+
+static const char network_setup_description[] =
+	"Finds or creates the network and its subnet, attaches this server at the address that "
+	"workers know, and prints the values. Run it again whenever you like: it mends what is "
+	"half "
+	"done and changes nothing that is right. The token is read from HETZNER_API_TOKEN or "
+	"HCLOUD_TOKEN. This server is found through Hetzner's metadata service, or by the label "
+	"rgrid-role=control. The values are written to the orchestrator's environment file if its "
+	"directory exists and takes files from you.";
+
+static const char network_rollback_description[] =
+	"Comments RGRID_NETWORK_ID and RGRID_PRIVATE_DB_IP out in the orchestrator's environment "
+	"file. Workers then use the database's public address, with TLS and one /32 rule for each; "
+	"nothing is opened here. The network stays, unless --delete-network is given.";
+
 static const char doctor_description[] =
 	"Looks, and changes nothing. Each check says ok, warn, broken, or skipped and why, with "
 	"what "
@@ -178,8 +224,16 @@ static const struct rgridd_verb verbs[] = {
 	 run_key_list, NULL},
 	{"key revoke", "[options] LABEL", "Revoke an API key", CONF_OPERATOR, 1, "project",
 	 run_key_revoke, NULL},
+	{"network setup", "[options]", "Make the private network, and put this server into it",
+	 CONF_NETWORK, 0, NETWORK_OPTIONS " adopt yes write-env no-write-env dry-run json",
+	 run_network_setup, network_setup_description},
+	{"network status", "[options]", "Compare the private network with what it should be",
+	 CONF_NETWORK, 0, NETWORK_OPTIONS " json", run_network_status, NULL},
+	{"network rollback", "[options]", "Switch the private network off", CONF_NETWORK, 0,
+	 NETWORK_OPTIONS " delete-network dry-run json", run_network_rollback,
+	 network_rollback_description},
 	{"doctor", "[options]", "Find what is wrong with this deployment, and how to mend it",
-	 CONF_OPERATOR, 0, "orchestrator-env json", run_doctor, doctor_description},
+	 CONF_OPERATOR, 0, NETWORK_OPTIONS " json", run_doctor, doctor_description},
 	{"config check", "[options]", "Check the configuration", CONF_EVERY, 0, "",
 	 run_config_check, NULL},
 	{"config show", "[options]", "Show each parameter with its source", CONF_EVERY, 0, "json",
@@ -210,13 +264,22 @@ const struct rgridd_verb *rgridd_verbs(size_t *ret_count)
 
 void rgridd_call_init(struct rgridd_call *ret)
 {
-	*ret = (struct rgridd_call){.project = "default", .scopes = SCOPES_DEFAULT};
+	*ret = (struct rgridd_call){
+		.project = "default",
+		.scopes = SCOPES_DEFAULT,
+		.network.wish = {.name = NETWORK_DEFAULT_NAME,
+				 .ip_range = NETWORK_DEFAULT_RANGE,
+				 .subnet = NETWORK_DEFAULT_SUBNET,
+				 .ip = NETWORK_DEFAULT_IP},
+	};
 }
 
 size_t rgridd_options(const struct rgridd_verb *verb, struct rgridd_call *call,
 		      struct conf_flags *flags, struct opt out[RGRIDD_OPTIONS_MAX])
 {
 	/* The key is what rows of the table name; two options may have one name for users. */
+	struct network_options *network = &call->network;
+	struct network_wish *wish = &network->wish;
 	const struct {
 		const char *key;
 		struct opt opt;
@@ -224,6 +287,34 @@ size_t rgridd_options(const struct rgridd_verb *verb, struct rgridd_call *call,
 		{"env-file",
 		 OPT_STR(0, "env-file", "FILE", &call->env_file,
 			 "When ready, write RGRID_URL and RGRID_TOKEN to FILE (0600)", "file")},
+		{"name", OPT_STR(0, "name", "NAME", &wish->name,
+				 "The network's name (default: " NETWORK_DEFAULT_NAME ")", NULL)},
+		{"ip-range",
+		 OPT_STR(0, "ip-range", "RANGE", &wish->ip_range,
+			 "The network's range (default: " NETWORK_DEFAULT_RANGE ")", NULL)},
+		{"subnet",
+		 OPT_STR(0, "subnet", "RANGE", &wish->subnet,
+			 "The subnet of server and workers (default: " NETWORK_DEFAULT_SUBNET ")",
+			 NULL)},
+		{"ip", OPT_STR(0, "ip", "ADDRESS", &wish->ip,
+			       "This server's address, where workers find the database "
+			       "(default: " NETWORK_DEFAULT_IP ")",
+			       NULL)},
+		{"server", OPT_STR(0, "server", "NAME|ID", &network->server,
+				   "The server that this is, instead of finding out", NULL)},
+		{"adopt", OPT_FLAG(0, "adopt", &wish->adopt,
+				   "Take a network of that name over that lacks RGrid's label")},
+		{"yes", OPT_FLAG(0, "yes", &wish->force,
+				 "Detach this server from a wrong address even while others use "
+				 "the network")},
+		{"write-env", OPT_FLAG(0, "write-env", &network->write_env,
+				       "Write the environment file, or fail")},
+		{"no-write-env", OPT_FLAG(0, "no-write-env", &network->keep_env,
+					  "Leave the environment file alone")},
+		{"dry-run", OPT_FLAG(0, "dry-run", &network->dry_run,
+				     "Print what would be done, and change nothing")},
+		{"delete-network", OPT_FLAG(0, "delete-network", &network->delete_network,
+					    "Delete the network too, if no other server is in it")},
 		{"orchestrator-env",
 		 OPT_STR(0, "env-file", "FILE", &call->env_file,
 			 "The orchestrator's environment (default: " ENV_FILE_DEFAULT ")", "file")},

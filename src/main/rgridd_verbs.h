@@ -9,9 +9,10 @@
 #include "base/opts.h"
 #include "conf/conf.h"
 #include "core/limits.h"
+#include "setup/network.h"
 
 #define RGRIDD_PROGRAM	   "rgridd"
-#define RGRIDD_OPTIONS_MAX (CONF_OPTIONS_MAX + 16)
+#define RGRIDD_OPTIONS_MAX (CONF_OPTIONS_MAX + 24)
 #define RGRIDD_HELP_BYTES  (256 * KIB)
 
 /* One call of a verb: what the command line said. */
@@ -26,6 +27,7 @@ struct rgridd_call {
 	uint64_t lifetime_ms;
 	bool verbose;
 	bool json;
+	struct network_options network; /* of `network` and `doctor` */
 	bool listen_inherited;
 };
 

@@ -4,24 +4,9 @@
 
 #include "base/check.h"
 #include "base/json.h"
-#include "setup/operator.h"
-#include "store/pg.h"
 
-static const struct check_table *const tables[] = {&doctor_environment, &doctor_database};
-
-struct doctor {
-	struct doctor_options options;
-	struct {
-		bool looked, failed, exists;
-		struct env_values values;
-		struct error err;
-	} env;
-	struct {
-		bool looked;
-		struct pg *pg; /* NULL: it failed */
-		struct error err;
-	} database;
-};
+static const struct check_table *const all_tables[] = {
+	&doctor_environment, &doctor_api, &doctor_network, &doctor_fleet, &doctor_database};
 
 static void fill(struct finding *ret, enum finding_state state, const char *format, va_list args)
 {
@@ -78,70 +63,6 @@ const char *finding_state_name(enum finding_state state)
 	return names[state];
 }
 
-struct doctor *doctor_new(const struct doctor_options *options)
-{
-	struct doctor *doctor = xcalloc(1, sizeof(*doctor));
-	doctor->options = *options;
-	return doctor;
-}
-
-void doctor_free(struct doctor *doctor)
-{
-	if (doctor == NULL)
-		return;
-	pg_free(doctor->database.pg);
-	free(doctor);
-}
-
-void cleanup_doctor(struct doctor **doctor)
-{
-	doctor_free(*doctor);
-}
-
-const struct conf *doctor_conf(const struct doctor *doctor)
-{
-	return doctor->options.conf;
-}
-
-const char *doctor_env_path(const struct doctor *doctor)
-{
-	return doctor->options.env_file;
-}
-
-int doctor_env(struct doctor *doctor, const struct env_values **ret, bool *ret_exists,
-	       struct error *err)
-{
-	if (!doctor->env.looked) {
-		doctor->env.looked = true;
-		doctor->env.failed = env_file_read(doctor->options.env_file, &doctor->env.values,
-						   &doctor->env.exists, &doctor->env.err) < 0;
-	}
-	if (doctor->env.failed) {
-		*err = doctor->env.err;
-		return -1;
-	}
-	*ret = &doctor->env.values;
-	if (ret_exists != NULL)
-		*ret_exists = doctor->env.exists;
-	return 0;
-}
-
-int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err)
-{
-	if (!doctor->database.looked) {
-		doctor->database.looked = true;
-		if (operator_open_database(doctor->options.conf, &doctor->database.pg,
-					   &doctor->database.err) < 0)
-			doctor->database.pg = NULL;
-	}
-	if (doctor->database.pg == NULL) {
-		*err = doctor->database.err;
-		return -1;
-	}
-	*ret = doctor->database.pg;
-	return 0;
-}
-
 static json_t *finding_json(const struct check_table *table, const struct check *check,
 			    const struct finding *finding)
 {
@@ -160,7 +81,8 @@ static void finding_print(const struct check *check, const struct finding *findi
 	(void)fflush(stdout);
 }
 
-size_t doctor_run_table(struct doctor *doctor, const struct check_table *table, json_t *items)
+/* Returns how many are broken. items: NULL prints text. */
+static size_t run_table(struct doctor *doctor, const struct check_table *table, json_t *items)
 {
 	size_t broken_count = 0;
 
@@ -178,14 +100,15 @@ size_t doctor_run_table(struct doctor *doctor, const struct check_table *table, 
 	return broken_count;
 }
 
-int doctor_run(const struct doctor_options *options, struct error *err)
+int doctor_run_tables(const struct doctor_options *options, const struct check_table *const *tables,
+		      size_t count, struct error *err)
 {
 	CLEANUP(cleanup_doctor) struct doctor *doctor = doctor_new(options);
 	CLEANUP(cleanup_json) json_t *items = options->json ? json_array() : NULL;
 	size_t broken_count = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
-		broken_count += doctor_run_table(doctor, tables[i], items);
+	for (size_t i = 0; i < count; i++)
+		broken_count += run_table(doctor, tables[i], items);
 	if (items != NULL) {
 		CLEANUP(cleanup_json)
 		json_t *all = json_pack("{s:b, s:O}", "broken", broken_count > 0, "checks", items);
@@ -196,4 +119,9 @@ int doctor_run(const struct doctor_options *options, struct error *err)
 		return 0;
 	return error_set(err, ERR_CONFLICT, "%zu check%s found something broken", broken_count,
 			 broken_count == 1 ? "" : "s");
+}
+
+int doctor_run(const struct doctor_options *options, struct error *err)
+{
+	return doctor_run_tables(options, all_tables, ARRAY_SIZE(all_tables), err);
 }

@@ -11,12 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buf.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "conf/conf.h"
+#include "core/network_plan.h"
 #include "setup/env_file.h"
 
+struct hetzner;
+struct hetzner_server;
+struct network_look;
 struct pg;
 
 enum finding_state { FINDING_OK = 1, FINDING_WARN, FINDING_BROKEN, FINDING_SKIPPED };
@@ -55,30 +57,43 @@ struct check_table {
 
 /* The tables. */
 extern const struct check_table doctor_environment; /* doctor_environment.c */
+extern const struct check_table doctor_api;	    /* doctor_api.c */
+extern const struct check_table doctor_network;	    /* doctor_network.c */
+extern const struct check_table doctor_fleet;	    /* doctor_fleet.c */
 extern const struct check_table doctor_database;    /* doctor_database.c */
 
 struct doctor_options {
 	const struct conf *conf;
 	const char *env_file;
+	struct network_wish wish; /* the network as it should be */
+	const char *server;	  /* --server: name or id; NULL: find out */
+	bool network_needed;	  /* that there is no network is broken, whatever is configured */
 	bool json;
 };
 
+/* What checks may ask (doctor_facts.c). The first call looks; later ones give the same answer. */
 struct doctor *doctor_new(const struct doctor_options *options);
 void doctor_free(struct doctor *doctor);
 void cleanup_doctor(struct doctor **doctor);
 
-/* What checks may ask. The first call looks; later ones give the same answer. */
-const struct conf *doctor_conf(const struct doctor *doctor);
-const char *doctor_env_path(const struct doctor *doctor);
+const struct doctor_options *doctor_options(const struct doctor *doctor);
 /* The environment file; unset values when there is none (*ret_exists, may be NULL). */
 MUST_CHECK int doctor_env(struct doctor *doctor, const struct env_values **ret, bool *ret_exists,
 			  struct error *err);
 /* A connection as the operator, borrowed. ERR_NOT_FOUND when no database is configured. */
 MUST_CHECK int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err);
+/* The client of the API, borrowed. ERR_UNAUTHENTICATED when there is no token. */
+MUST_CHECK int doctor_hetzner(struct doctor *doctor, struct hetzner **ret, struct error *err);
+/* The project's servers and networks. */
+MUST_CHECK int doctor_look(struct doctor *doctor, const struct network_look **ret,
+			   struct error *err);
+/* The server that this machine is. */
+MUST_CHECK int doctor_self(struct doctor *doctor, const struct hetzner_server **ret,
+			   struct error *err);
 
-/* Runs the checks of a table, printing each as text as it ends, or appending them to `items` when
- * that is not NULL (a JSON array). Returns how many are broken. */
-
-size_t doctor_run_table(struct doctor *doctor, const struct check_table *table, json_t *items);
 /* Runs all tables. ERR_CONFLICT when something is broken. */
 MUST_CHECK int doctor_run(const struct doctor_options *options, struct error *err);
+/* Runs some of them. */
+MUST_CHECK int doctor_run_tables(const struct doctor_options *options,
+				 const struct check_table *const *tables, size_t count,
+				 struct error *err);

@@ -16,7 +16,7 @@ static bool find_values(struct doctor *doctor, const struct env_values **values,
 	if (doctor_env(doctor, values, &exists, &err) < 0)
 		finding_skipped(ret, "%s", err.msg);
 	else if (!exists)
-		finding_skipped(ret, "there is no %s", doctor_env_path(doctor));
+		finding_skipped(ret, "there is no %s", doctor_options(doctor)->env_file);
 	else if ((*values)->network_id[0] == '\0' && (*values)->db_ip[0] == '\0')
 		finding_skipped(ret, "the private network is not switched on");
 	else
@@ -35,16 +35,17 @@ static void check_file(struct doctor *doctor, struct finding *ret)
 		finding_fix(ret, "run doctor as a user who may read it, or name it: --env-file");
 	} else if (!exists) {
 		finding_warn(ret, "there is no %s: workers use the public address of the database",
-			     doctor_env_path(doctor));
+			     doctor_options(doctor)->env_file);
 		finding_fix(ret, "rgrid network setup --write-env");
 	} else if (values->network_id[0] == '\0' && values->db_ip[0] == '\0') {
 		finding_warn(ret,
 			     "%s sets neither " ENV_NETWORK_ID " nor " ENV_DB_IP
 			     ": workers use the public address of the database",
-			     doctor_env_path(doctor));
+			     doctor_options(doctor)->env_file);
 		finding_fix(ret, "rgrid network setup --write-env");
 	} else {
-		finding_ok(ret, "%s switches the private network on", doctor_env_path(doctor));
+		finding_ok(ret, "%s switches the private network on",
+			   doctor_options(doctor)->env_file);
 	}
 }
 
@@ -58,7 +59,7 @@ static void check_network_id(struct doctor *doctor, struct finding *ret)
 		return;
 	if (values->network_id[0] == '\0') {
 		finding_broken(ret, "%s sets " ENV_DB_IP " but not " ENV_NETWORK_ID,
-			       doctor_env_path(doctor));
+			       doctor_options(doctor)->env_file);
 		finding_fix(ret, "rgrid network setup --write-env");
 	} else if (parse_i64(values->network_id, 1, INT64_MAX, &id, &err) < 0) {
 		finding_broken(ret, ENV_NETWORK_ID " is \"%s\": that is no number",
@@ -79,7 +80,7 @@ static void check_db_ip(struct doctor *doctor, struct finding *ret)
 		return;
 	if (values->db_ip[0] == '\0') {
 		finding_broken(ret, "%s sets " ENV_NETWORK_ID " but not " ENV_DB_IP,
-			       doctor_env_path(doctor));
+			       doctor_options(doctor)->env_file);
 		finding_fix(ret, "rgrid network setup --write-env");
 	} else if (inet_pton(AF_INET, values->db_ip, &address) != 1) {
 		finding_broken(ret, ENV_DB_IP " is \"%s\": that is no IPv4 address", values->db_ip);
@@ -100,7 +101,7 @@ static void check_once(struct doctor *doctor, struct finding *ret)
 		finding_warn(ret,
 			     "%s sets " ENV_NETWORK_ID " %u times, " ENV_DB_IP
 			     " %u times; the last one counts",
-			     doctor_env_path(doctor), values->network_id_count,
+			     doctor_options(doctor)->env_file, values->network_id_count,
 			     values->db_ip_count);
 		finding_fix(ret, "rgrid network setup --write-env leaves one of each");
 	} else {

@@ -1,0 +1,133 @@
+/* What several checks need, looked at once. */
+#include "cloud/hetzner.h"
+#include "setup/doctor.h"
+#include "setup/network_look.h"
+#include "setup/operator.h"
+#include "setup/own_server.h"
+#include "store/pg.h"
+
+/* How one look went, kept for all who ask. */
+struct attempt {
+	bool made, failed;
+	struct error err;
+};
+
+struct doctor {
+	struct doctor_options options;
+	struct attempt env_attempt, pg_attempt, hetzner_attempt, look_attempt, self_attempt;
+	struct env_values env;
+	bool env_exists;
+	struct pg *pg;
+	struct hetzner *hetzner;
+	struct network_look look;
+	const struct hetzner_server *self; /* in look */
+};
+
+struct doctor *doctor_new(const struct doctor_options *options)
+{
+	struct doctor *doctor = xcalloc(1, sizeof(*doctor));
+	doctor->options = *options;
+	return doctor;
+}
+
+void doctor_free(struct doctor *doctor)
+{
+	if (doctor == NULL)
+		return;
+	network_look_release(&doctor->look);
+	hetzner_free(doctor->hetzner);
+	pg_free(doctor->pg);
+	free(doctor);
+}
+
+void cleanup_doctor(struct doctor **doctor)
+{
+	doctor_free(*doctor);
+}
+
+const struct doctor_options *doctor_options(const struct doctor *doctor)
+{
+	return &doctor->options;
+}
+
+/* 0 or -1 with the error, as at the first time. */
+static int replay(const struct attempt *attempt, struct error *err)
+{
+	if (attempt->failed)
+		*err = attempt->err;
+	return attempt->failed ? -1 : 0;
+}
+
+/* Remembers that the look was made, and how it went. */
+static void conclude(struct attempt *attempt, int result)
+{
+	attempt->made = true;
+	attempt->failed = result < 0;
+}
+
+int doctor_env(struct doctor *doctor, const struct env_values **ret, bool *ret_exists,
+	       struct error *err)
+{
+	struct attempt *attempt = &doctor->env_attempt;
+
+	if (!attempt->made)
+		conclude(attempt, env_file_read(doctor->options.env_file, &doctor->env,
+						&doctor->env_exists, &attempt->err));
+	*ret = &doctor->env;
+	if (ret_exists != NULL)
+		*ret_exists = doctor->env_exists;
+	return replay(attempt, err);
+}
+
+int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err)
+{
+	struct attempt *attempt = &doctor->pg_attempt;
+
+	if (!attempt->made)
+		conclude(attempt,
+			 operator_open_database(doctor->options.conf, &doctor->pg, &attempt->err));
+	*ret = doctor->pg;
+	return replay(attempt, err);
+}
+
+int doctor_hetzner(struct doctor *doctor, struct hetzner **ret, struct error *err)
+{
+	struct attempt *attempt = &doctor->hetzner_attempt;
+
+	if (!attempt->made)
+		conclude(attempt, hetzner_new_from_environment(&doctor->hetzner, &attempt->err));
+	*ret = doctor->hetzner;
+	return replay(attempt, err);
+}
+
+int doctor_look(struct doctor *doctor, const struct network_look **ret, struct error *err)
+{
+	struct attempt *attempt = &doctor->look_attempt;
+	struct hetzner *hetzner = NULL;
+
+	if (!attempt->made) {
+		int result = doctor_hetzner(doctor, &hetzner, &attempt->err);
+		if (result == 0)
+			result = network_look_take(hetzner, doctor->options.wish.name,
+						   &doctor->look, &attempt->err);
+		conclude(attempt, result);
+	}
+	*ret = &doctor->look;
+	return replay(attempt, err);
+}
+
+int doctor_self(struct doctor *doctor, const struct hetzner_server **ret, struct error *err)
+{
+	struct attempt *attempt = &doctor->self_attempt;
+	const struct network_look *look = NULL;
+
+	if (!attempt->made) {
+		int result = doctor_look(doctor, &look, &attempt->err);
+		if (result == 0)
+			result = own_server_find(doctor->options.server, &look->servers,
+						 &doctor->self, &attempt->err);
+		conclude(attempt, result);
+	}
+	*ret = doctor->self;
+	return replay(attempt, err);
+}
