@@ -1,6 +1,7 @@
 #include "hcloud/fault.h"
 
 #include <fnmatch.h>
+#include <inttypes.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -10,6 +11,8 @@
 #define COMMON_KEYS  " kind count skip for "
 #define FAULTS_MAX   1000
 #define COUNT_MAX    1000000000
+#define MS_MAX	     (24LL * 3600 * 1000)
+#define SKEW_MAX_S   (366LL * 24 * 3600)
 #define NAME_MAX_LEN 32
 
 static const struct {
@@ -78,6 +81,45 @@ int fault_parse(const char *spec, json_t **ret, struct error *err)
 	return 0;
 }
 
+/* Keys that are numbers, and from where to where. */
+static const struct {
+	const char *key;
+	int64_t min;
+	int64_t max;
+} numbers[] = {
+	{"count", 0, COUNT_MAX},
+	{"skip", 0, COUNT_MAX},
+	{"for", 1, MS_MAX},
+	{"ms", 0, MS_MAX},
+	{"max", 0, COUNT_MAX},
+	{"limit", 1, COUNT_MAX},
+	{"remaining", 0, COUNT_MAX},
+	{"seconds", -SKEW_MAX_S, SKEW_MAX_S},
+	{"status", 400, 599},
+	{"effect", 0, 1},
+	{"vanish", 0, 1},
+	{"fail", 0, 1},
+	{"all", 0, 1},
+};
+
+static int check_number(const char *key, const json_t *value, struct error *err)
+{
+	const char *text = json_string_value(value);
+	int64_t number = json_integer_value(value);
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (!str_eq(numbers[i].key, key))
+			continue;
+		if (text && parse_i64(text, numbers[i].min, numbers[i].max, &number, err) < 0)
+			return error_wrap(err, "%s", key);
+		if (number < numbers[i].min || number > numbers[i].max)
+			return error_set(err, ERR_INVALID,
+					 "%s: %" PRId64 " is not within %" PRId64 " and %" PRId64,
+					 key, number, numbers[i].min, numbers[i].max);
+	}
+	return 0;
+}
+
 static int check_key(enum fault_kind kind, const char *key, const json_t *value, struct error *err)
 {
 	char padded[NAME_MAX_LEN + 3];
@@ -91,7 +133,7 @@ static int check_key(enum fault_kind kind, const char *key, const json_t *value,
 	if (!json_is_string(value) && !json_is_integer(value))
 		return error_set(err, ERR_INVALID, "\"%s\" of a fault is text or a whole number",
 				 key);
-	return 0;
+	return check_number(key, value, err);
 }
 
 static int check(const json_t *fault, enum fault_kind *ret, struct error *err)

@@ -34,7 +34,7 @@ static char *decode(const char *text, size_t bytes)
 
 			if (high < 0 || low < 0 || (high == 0 && low == 0))
 				return NULL;
-			c = (char)(high * 16 + low);
+			c = (char)(unsigned char)(high * 16 + low);
 			i += 2;
 		}
 		out[used++] = c;

@@ -54,7 +54,14 @@ TEST(values_with_commas)
 
 TEST(unknown_kinds_and_keys_are_refused)
 {
-	static const char *const specs[] = {"typo", "", "unavailable:typ=x", "quota:hits=3"};
+	static const char *const specs[] = {"typo",
+					    "",
+					    "unavailable:typ=x",
+					    "quota:hits=3",
+					    "delay:ms=-1",
+					    "delay:ms=soon",
+					    "rate-limit:limit=0",
+					    "lost:status=200"};
 
 	faults_init(&faults);
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
