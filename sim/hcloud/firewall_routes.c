@@ -231,10 +231,13 @@ static int firewall_apply(struct call *call)
 /* Removing what is not applied is no error since August 2025. */
 static int check_removable(struct call *call, const json_t *firewall, const struct wish *wish)
 {
-	if (wish->selector || firewall_has_target(firewall, wish->server_id, NULL))
+	if (wish->selector)
 		return 0;
-	if (!find_server(call, wish->server_id, 404))
+	const json_t *server = find_server(call, wish->server_id, 404);
+	if (!server)
 		return -1;
+	if (firewall_has_target(firewall, wish->server_id, NULL))
+		return resource_check_unlocked(call, KIND_SERVER, server);
 	if (!firewall_find_server(firewall, wish->server_id))
 		return 0;
 	return problem_set(&call->problem, PROBLEM_FIREWALL_MANAGED_BY_LABEL_SELECTOR,

@@ -156,6 +156,9 @@ static int primary_ip_update(struct call *call)
 
 	if (!ip)
 		return -1;
+	if (action_is_running_on(call->sim, call->project, KIND_PRIMARY_IP, doc_id(ip)))
+		return problem_set(&call->problem, PROBLEM_CONFLICT,
+				   "another change is running on the primary IP, please retry");
 	bool before = doc_bool(ip, "auto_delete");
 	bool after = before;
 	call_fields(call, &fields);

@@ -66,7 +66,9 @@ check_output "an unknown type of resource" "422 invalid_input" \
 fault 'action:command=apply_firewall,ms=1500'
 check_output "applied" 201 status POST "/firewalls/$wall/actions/apply_to_resources" "{\"apply_to\":$target}"
 check_output "… pending at first" '[["pending"],true]' field '.server | [[.public_net.firewalls[].status],.locked]' GET "/servers/$server"
-check_output "… when the firewall does not change" "409 conflict" code PUT "/firewalls/$wall" '{"name":"other"}'
+check_output "… when it is not removed" "423 locked" \
+	code POST "/firewalls/$wall/actions/remove_from_resources" "{\"remove_from\":$target}"
+check_output "… nor does the firewall change" "409 conflict" code PUT "/firewalls/$wall" '{"name":"other"}'
 check "… then applied" wait_until 20 is applied '.server.public_net.firewalls[0].status' "/servers/$server"
 fault 'action:command=remove_firewall,error=action_failed'
 check_output "a removal that fails" 201 status POST "/firewalls/$wall/actions/remove_from_resources" "{\"remove_from\":$target}"
@@ -115,8 +117,11 @@ check_output "nobody's" '[null,"unassigned","fsn1",false,["198.18","198.19"]]' \
 	field '.primary_ip | [.assignee_id,.assignee_type,.location.name,has("datacenter"),(if (.ip | startswith("198.18.") or startswith("198.19.")) then ["198.18","198.19"] else .ip end)]' GET "/primary_ips/$free"
 wide=$(field .primary_ip.id POST /primary_ips '{"name":"wide","type":"ipv6","location":"fsn1"}')
 check_output "the wrong version for a server" "412 primary_ip_version_mismatch" code POST /servers "$(order x ",\"public_net\":{\"ipv4\":$wide}")"
-fault 'action:command=assign_primary_ip,error=action_failed'
+fault 'action:command=assign_primary_ip,error=action_failed,ms=1500'
 api POST "/primary_ips/$free/actions/assign" "{\"assignee_type\":\"server\",\"assignee_id\":$private}" >/dev/null
+check_output "while it is assigned it does not change" "409 conflict" code PUT "/primary_ips/$free" '{"name":"x"}'
+check_output "… nor is it assigned again" "423 locked" \
+	code POST "/primary_ips/$free/actions/assign" "{\"assignee_type\":\"server\",\"assignee_id\":$private}"
 check "an assignment that fails" wait_until 20 is false .server.locked "/servers/$private"
 check_output "… leaves the address free" null field .primary_ip.assignee_id GET "/primary_ips/$free"
 check_output "… and the server without" null field .server.public_net.ipv4 GET "/servers/$private"
