@@ -13,6 +13,8 @@
 #include "hcloud/sim.h"
 
 #define CALL_IDS_MAX 2
+/* What paths of the API begin with; routes and faults go without. */
+#define API_PREFIX "/v1"
 
 /* What becomes of the answer on its way; faults. */
 enum transport {

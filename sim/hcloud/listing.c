@@ -128,7 +128,7 @@ static void apply_lag(struct listing *listing)
 	bool has_selector = query_get(&call->query, "label_selector") != NULL;
 	const json_t *fault = faults_strike(&call->sim->faults, FAULT_LIST_LAG,
 					    (const struct fault_subject[]){
-						    {"path", call->path},
+						    {"path", call->path + strlen(API_PREFIX)},
 						    {NULL, NULL},
 					    });
 

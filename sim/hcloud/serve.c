@@ -9,7 +9,6 @@
 #include "hcloud/route.h"
 #include "hcloud/settle.h"
 
-#define API_PREFIX	  "/v1"
 #define BEARER		  "Bearer "
 #define REQUESTS_KEPT_MAX 2000
 #define DELAY_MS_DEFAULT  1000
