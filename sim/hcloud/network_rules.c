@@ -155,11 +155,16 @@ static bool is_for_servers(const struct subnet *subnet, const char *zone)
 }
 
 static bool find_free(const struct network_plan *plan, const struct subnet *subnet,
-		      const struct taken_ips *taken, uint32_t *ret)
+		      const struct ip_wish *wish, const struct taken_ips *taken, uint32_t *ret)
 {
-	for (uint64_t ip = subnet->range.first; ip <= ipv4_range_last(subnet->range); ip++) {
-		if (!network_ip_is_reserved(plan, (uint32_t)ip) && !is_taken(taken, (uint32_t)ip)) {
-			*ret = (uint32_t)ip;
+	uint64_t size = (uint64_t)ipv4_range_last(subnet->range) - subnet->range.first + 1;
+	uint64_t begin = wish->order == IP_ORDER_RANDOM ? wish->random % size : 0;
+
+	for (uint64_t i = 0; i < size; i++) {
+		uint32_t ip = subnet->range.first + (uint32_t)((begin + i) % size);
+
+		if (!network_ip_is_reserved(plan, ip) && !is_taken(taken, ip)) {
+			*ret = ip;
 			return true;
 		}
 	}
@@ -193,12 +198,14 @@ int network_assign_ip(const struct network_plan *plan, const struct ip_wish *wis
 		return 0;
 	}
 	for (size_t i = 0; i < plan->subnet_count; i++) {
-		const struct subnet *subnet = &plan->subnets[i];
+		bool is_reversed = wish->order == IP_ORDER_LAST_SUBNET;
+		const struct subnet *subnet =
+			&plan->subnets[is_reversed ? plan->subnet_count - 1 - i : i];
 		bool is_wished = !wish->has_range || (subnet->range.first == wish->range.first &&
 						      subnet->range.prefix == wish->range.prefix);
 
 		if (is_wished && is_for_servers(subnet, wish->zone) &&
-		    find_free(plan, subnet, taken, ret))
+		    find_free(plan, subnet, wish, taken, ret))
 			return 0;
 	}
 	return problem_set(problem, PROBLEM_NO_SUBNET_AVAILABLE, "no subnet or IP available");

@@ -61,17 +61,27 @@ struct taken_ips {
 
 /* Never given to a server: the network's first, the first and last of its subnet, 172.31.1.1. */
 bool network_ip_is_reserved(const struct network_plan *plan, uint32_t ip);
+/* Which address a server gets that asks for none: nothing documents it, and clients have seen all
+ * of these. */
+enum ip_order {
+	IP_ORDER_LOWEST = 1,  /* the lowest free one of the first subnet that has one */
+	IP_ORDER_RANDOM,      /* any of that subnet */
+	IP_ORDER_LAST_SUBNET, /* the lowest free one of the subnet that was added last */
+};
+
 /* What a server that joins wants. */
 struct ip_wish {
+	enum ip_order order;
+	uint64_t random;  /* for IP_ORDER_RANDOM: where to begin */
 	const char *zone; /* of the server */
 	bool has_ip;	  /* this address … */
 	uint32_t ip;
 	bool has_range; /* … or any of this subnet */
 	struct ipv4_range range;
 };
-/* The address that a server gets: the one wished for, or the lowest free one of the first subnet
- * that is for servers, in the server's zone and not full. no_subnet_available, ip_not_available
- * or invalid_input otherwise. */
+/* The address that a server gets: the one wished for, or, in that order, a free one of a subnet
+ * that is for servers, in the server's zone and not full. no_subnet_available, ip_not_available or
+ * invalid_input otherwise. */
 MUST_CHECK int network_assign_ip(const struct network_plan *plan, const struct ip_wish *wish,
 				 const struct taken_ips *taken, uint32_t *ret,
 				 struct problem *problem);

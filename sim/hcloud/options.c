@@ -67,6 +67,7 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 		.listen = "127.0.0.1:0",
 		.machines = "none",
 		.instance = "sim",
+		.ip_order = "lowest",
 		.action_time = "fast",
 		.clock_rate = 1,
 		.rate_limit = RATE_LIMIT_DEFAULT,
@@ -89,6 +90,9 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 		OPT_STR(0, "action-time", "TIME", &ret->action_time,
 			"How long actions take: fast (default), realistic, or a duration",
 			"fast realistic"),
+		OPT_STR(0, "ip-order", "lowest|random|last-subnet", &ret->ip_order,
+			"Which private address a server gets that asks for none (default lowest)",
+			"lowest random last-subnet"),
 		OPT_U64(0, "rate-limit", "N", &ret->rate_limit, 1, RATE_LIMIT_MAX,
 			"Requests an hour and project (default 3600)"),
 		OPT_U64(0, "server-limit", "N", &ret->server_limit, 1, SERVERS_MAX,
@@ -131,6 +135,24 @@ void options_release(struct sim_options *options)
 	opt_list_release(&options->faults);
 }
 
+static int parse_ip_order(const char *text, enum ip_order *ret, struct error *err)
+{
+	static const char *const words[] = {
+		[IP_ORDER_LOWEST] = "lowest",
+		[IP_ORDER_RANDOM] = "random",
+		[IP_ORDER_LAST_SUBNET] = "last-subnet",
+	};
+
+	for (enum ip_order order = IP_ORDER_LOWEST; order <= IP_ORDER_LAST_SUBNET; order++) {
+		if (str_eq(words[order], text)) {
+			*ret = order;
+			return 0;
+		}
+	}
+	return error_set(err, ERR_INVALID,
+			 "--ip-order is lowest, random or last-subnet, not \"%s\"", text);
+}
+
 int options_settings(const struct sim_options *options, struct sim_settings *ret, struct error *err)
 {
 	*ret = (struct sim_settings){
@@ -138,6 +160,8 @@ int options_settings(const struct sim_options *options, struct sim_settings *ret
 		.server_limit = options->server_limit,
 		.action_speed = ACTIONS_FIXED,
 	};
+	if (parse_ip_order(options->ip_order, &ret->ip_order, err) < 0)
+		return -1;
 	if (str_eq(options->action_time, "fast"))
 		ret->action_speed = ACTIONS_FAST;
 	else if (str_eq(options->action_time, "realistic"))

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/rand.h"
 #include "hcloud/attachment.h"
 #include "hcloud/machines.h"
 #include "hcloud/network.h"
@@ -59,6 +60,8 @@ int server_choose_ip(struct call *call, const json_t *server, const json_t *netw
 	attachment_taken(call->project, doc_id(network), 0, &ips, &taken.count);
 	taken.ips = ips;
 	full.zone = server_zone(call->sim, server);
+	full.order = call->sim->settings.ip_order;
+	full.random = rand_u64();
 	return network_assign_ip(&plan, &full, &taken, ret_ip, &call->problem);
 }
 

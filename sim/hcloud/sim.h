@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "hcloud/doc.h"
 #include "hcloud/fault.h"
+#include "hcloud/network_rules.h"
 #include "hcloud/rate_limit.h"
 #include "hcloud/vclock.h"
 
@@ -33,6 +34,7 @@ struct sim_settings {
 	uint64_t server_limit; /* servers a project */
 	enum action_speed action_speed;
 	uint64_t action_ms; /* with ACTIONS_FIXED */
+	enum ip_order ip_order;
 };
 
 struct running_action; /* action.c */

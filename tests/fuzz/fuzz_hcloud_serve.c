@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		.rate_limit = RATE_UNLIMITED,
 		.server_limit = REQUESTS_MAX,
 		.action_speed = ACTIONS_FIXED,
+		.ip_order = IP_ORDER_LOWEST,
 	};
 	CLEANUP(cleanup_free) char *text = xstrndup((const char *)data, bytes);
 	char *line = text;

@@ -51,7 +51,7 @@ static const char *wished(const struct network_plan *plan, const char *ip)
 		NULL);
 }
 
-static const struct ip_wish any = {.zone = "eu-central"};
+static const struct ip_wish any = {.zone = "eu-central", .order = IP_ORDER_LOWEST};
 
 TEST(the_gateway_is_the_first_address_of_the_network)
 {
@@ -122,6 +122,23 @@ TEST(a_subnet_may_be_wished_for)
 	wish.has_ip = true;
 	wish.ip = address("10.0.1.5");
 	EXPECT_STR(assigned(&plan, &wish, NULL), "invalid_input");
+}
+
+TEST(other_orders)
+{
+	struct network_plan plan =
+		plan_of("10.0.0.0/16", (const char *[]){"10.0.1.0/29", "10.0.2.0/29", NULL});
+	struct ip_wish wish = {.zone = "eu-central", .order = IP_ORDER_LAST_SUBNET};
+	uint32_t taken = address("10.0.1.5");
+
+	EXPECT_STR(assigned(&plan, &wish, NULL), "10.0.2.1");
+	wish.order = IP_ORDER_RANDOM;
+	wish.random = 5;
+	EXPECT_STR(assigned(&plan, &wish, NULL), "10.0.1.5");
+	EXPECT_STR(assigned(&plan, &wish, &(const struct taken_ips){&taken, 1}), "10.0.1.6");
+	/* Around the end, past both reserved ones. */
+	wish.random = 8 * 1000 + 7;
+	EXPECT_STR(assigned(&plan, &wish, NULL), "10.0.1.1");
 }
 
 static int check_range(const char *text)
