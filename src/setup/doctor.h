@@ -87,6 +87,9 @@ MUST_CHECK int doctor_hetzner(struct doctor *doctor, struct hetzner **ret, struc
 /* The project's servers and networks. */
 MUST_CHECK int doctor_look(struct doctor *doctor, const struct network_look **ret,
 			   struct error *err);
+/* As doctor_look; false when it fails, and *ret is a skip with the reason. */
+bool doctor_need_look(struct doctor *doctor, const struct network_look **ret_look,
+		      struct finding *ret);
 /* The server that this machine is. */
 MUST_CHECK int doctor_self(struct doctor *doctor, const struct hetzner_server **ret,
 			   struct error *err);

@@ -3,25 +3,13 @@
 #include "setup/doctor.h"
 #include "setup/network_look.h"
 
+#define BUDGET_FIX                                                                              \
+	"all tools of a project share the budget: find the one that asks so often, or give it " \
+	"a project of its own"
 #define BUDGET_LOW_PERCENT 10
 #define SKEW_WARN_MS	   5000 /* the API's Date has whole seconds, and answers take a while */
 #define SKEW_BROKEN_MS	   60000
 #define NO_SERVER	   9007199254740991 /* the largest id, which none has */
-
-/* True when the API answers with this token; else *ret is a skip with the reason. */
-static bool api_answers(struct doctor *doctor, struct finding *ret)
-{
-	const struct network_look *look = NULL;
-	struct error err = {0};
-
-	if (doctor_look(doctor, &look, &err) == 0)
-		return true;
-	if (err.code == ERR_UNAUTHENTICATED)
-		finding_skipped(ret, "there is no token that is valid");
-	else
-		finding_skipped(ret, "the API does not answer");
-	return false;
-}
 
 static void check_token(struct doctor *doctor, struct finding *ret)
 {
@@ -52,6 +40,8 @@ static void check_answers(struct doctor *doctor, struct finding *ret)
 	} else if (doctor_look(doctor, &look, &err) == 0) {
 		finding_ok(ret, "%zu servers and %zu networks are in the project",
 			   look->servers.count, look->networks.count);
+	} else if (err.code == ERR_RATE_LIMITED) {
+		finding_skipped(ret, "the request budget is used up");
 	} else {
 		finding_broken(ret, "%s", err.msg);
 		finding_fix(ret, "%s",
@@ -66,11 +56,12 @@ static void check_answers(struct doctor *doctor, struct finding *ret)
  * may only read is refused before. */
 static void check_scope(struct doctor *doctor, struct finding *ret)
 {
+	const struct network_look *look = NULL;
 	struct hetzner *hetzner = NULL;
 	struct hetzner_actions actions = {0};
 	struct error err = {0};
 
-	if (!api_answers(doctor, ret) || doctor_hetzner(doctor, &hetzner, &err) < 0)
+	if (!doctor_need_look(doctor, &look, ret) || doctor_hetzner(doctor, &hetzner, &err) < 0)
 		return;
 	if (hetzner_server_power(hetzner, NO_SERVER, "poweron", &actions, &err) == 0) {
 		finding_ok(ret, "it may write");
@@ -92,11 +83,17 @@ static void check_scope(struct doctor *doctor, struct finding *ret)
 
 static void check_budget(struct doctor *doctor, struct finding *ret)
 {
+	const struct network_look *look = NULL;
 	struct hetzner *hetzner = NULL;
 	struct hetzner_budget budget;
 	struct error err = {0};
 
-	if (!api_answers(doctor, ret) || doctor_hetzner(doctor, &hetzner, &err) < 0)
+	if (doctor_look(doctor, &look, &err) < 0 && err.code == ERR_RATE_LIMITED) {
+		finding_broken(ret, "%s", err.msg);
+		finding_fix(ret, BUDGET_FIX);
+		return;
+	}
+	if (!doctor_need_look(doctor, &look, ret) || doctor_hetzner(doctor, &hetzner, &err) < 0)
 		return;
 	hetzner_budget(hetzner, &budget);
 	if (budget.limit == 0) {
@@ -105,8 +102,7 @@ static void check_budget(struct doctor *doctor, struct finding *ret)
 		finding_warn(ret, "%llu of %llu requests are left",
 			     (unsigned long long)budget.remaining,
 			     (unsigned long long)budget.limit);
-		finding_fix(ret, "all tools of a project share the budget: find the one that asks "
-				 "so often, or give it a project of its own");
+		finding_fix(ret, BUDGET_FIX);
 	} else {
 		finding_ok(ret, "%llu of %llu requests are left",
 			   (unsigned long long)budget.remaining, (unsigned long long)budget.limit);
@@ -115,11 +111,12 @@ static void check_budget(struct doctor *doctor, struct finding *ret)
 
 static void check_clock(struct doctor *doctor, struct finding *ret)
 {
+	const struct network_look *look = NULL;
 	struct hetzner *hetzner = NULL;
 	struct hetzner_budget budget;
 	struct error err = {0};
 
-	if (!api_answers(doctor, ret) || doctor_hetzner(doctor, &hetzner, &err) < 0)
+	if (!doctor_need_look(doctor, &look, ret) || doctor_hetzner(doctor, &hetzner, &err) < 0)
 		return;
 	hetzner_budget(hetzner, &budget);
 	int64_t skew_ms = budget.clock_skew_ms;

@@ -131,3 +131,19 @@ int doctor_self(struct doctor *doctor, const struct hetzner_server **ret, struct
 	*ret = doctor->self;
 	return replay(attempt, err);
 }
+
+bool doctor_need_look(struct doctor *doctor, const struct network_look **ret_look,
+		      struct finding *ret)
+{
+	struct error err = {0};
+
+	if (doctor_look(doctor, ret_look, &err) == 0)
+		return true;
+	if (err.code == ERR_UNAUTHENTICATED)
+		finding_skipped(ret, "there is no token that is valid");
+	else if (err.code == ERR_RATE_LIMITED)
+		finding_skipped(ret, "the request budget is used up");
+	else
+		finding_skipped(ret, "the API does not answer");
+	return false;
+}

@@ -2,11 +2,15 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cloud/hetzner.h"
+#include "core/id.h"
 #include "core/label.h"
 #include "setup/doctor.h"
 #include "setup/network_look.h"
+#include "store/pg.h"
+#include "store/queries.h"
 
 #define STARTING_MS  (15LL * 60 * 1000) /* longer than the slowest boot of a private-only server */
+#define ORPHAN_MS    (15LL * 60 * 1000)
 #define ATTACHING_MS (5LL * 60 * 1000)
 
 static bool is_worker(const struct hetzner_server *server)
@@ -15,9 +19,16 @@ static bool is_worker(const struct hetzner_server *server)
 	       hetzner_label_get(&server->labels, LABEL_WORKER) != NULL;
 }
 
-static int64_t age_ms(const struct hetzner_server *server)
+/* By the provider's clock where it is known, since `created` is the provider's. */
+static int64_t age_ms(struct doctor *doctor, const struct hetzner_server *server)
 {
-	return (clock_wall_us() - server->created_us) / 1000;
+	struct hetzner *hetzner = NULL;
+	struct hetzner_budget budget = {0};
+	struct error err = {0};
+
+	if (doctor_hetzner(doctor, &hetzner, &err) == 0)
+		hetzner_budget(hetzner, &budget);
+	return (clock_wall_us() - server->created_us) / 1000 + budget.clock_skew_ms;
 }
 
 /* How many there are, and the name of one. */
@@ -32,17 +43,6 @@ static void tally_add(struct tally *tally, const struct hetzner_server *server)
 		tally->first = server->name;
 }
 
-static bool need_look(struct doctor *doctor, const struct network_look **look, struct finding *ret)
-{
-	struct error err = {0};
-
-	if (doctor_look(doctor, look, &err) == 0)
-		return true;
-	finding_skipped(ret, err.code == ERR_UNAUTHENTICATED ? "there is no token that is valid"
-							     : "the API does not answer");
-	return false;
-}
-
 static void check_private_ip(struct doctor *doctor, struct finding *ret)
 {
 	const struct network_look *look = NULL;
@@ -51,7 +51,7 @@ static void check_private_ip(struct doctor *doctor, struct finding *ret)
 	struct tally without = {0};
 	size_t worker_count = 0;
 
-	if (!need_look(doctor, &look, ret))
+	if (!doctor_need_look(doctor, &look, ret))
 		return;
 	if (look->network == NULL || doctor_env(doctor, &env, NULL, &err) < 0 ||
 	    env->network_id[0] == '\0') {
@@ -60,7 +60,7 @@ static void check_private_ip(struct doctor *doctor, struct finding *ret)
 	}
 	for (size_t i = 0; i < look->servers.count; i++) {
 		const struct hetzner_server *server = &look->servers.items[i];
-		if (!is_worker(server) || age_ms(server) < ATTACHING_MS)
+		if (!is_worker(server) || age_ms(doctor, server) < ATTACHING_MS)
 			continue;
 		worker_count++;
 		if (network_look_address(server, look->network->id)[0] == '\0')
@@ -82,14 +82,14 @@ static void check_stuck(struct doctor *doctor, struct finding *ret)
 	const struct network_look *look = NULL;
 	struct tally stuck = {0};
 
-	if (!need_look(doctor, &look, ret))
+	if (!doctor_need_look(doctor, &look, ret))
 		return;
 	for (size_t i = 0; i < look->servers.count; i++) {
 		const struct hetzner_server *server = &look->servers.items[i];
 		bool starting = server->status == HETZNER_SERVER_INITIALIZING ||
 				server->status == HETZNER_SERVER_STARTING ||
 				server->status == HETZNER_SERVER_UNKNOWN;
-		if (is_worker(server) && starting && age_ms(server) > STARTING_MS)
+		if (is_worker(server) && starting && age_ms(doctor, server) > STARTING_MS)
 			tally_add(&stuck, server);
 	}
 	if (stuck.count == 0) {
@@ -110,12 +110,12 @@ static void check_off(struct doctor *doctor, struct finding *ret)
 	const struct network_look *look = NULL;
 	struct tally off = {0};
 
-	if (!need_look(doctor, &look, ret))
+	if (!doctor_need_look(doctor, &look, ret))
 		return;
 	for (size_t i = 0; i < look->servers.count; i++) {
 		const struct hetzner_server *server = &look->servers.items[i];
 		if (is_worker(server) && server->status == HETZNER_SERVER_OFF &&
-		    age_ms(server) > STARTING_MS)
+		    age_ms(doctor, server) > STARTING_MS)
 			tally_add(&off, server);
 	}
 	if (off.count == 0) {
@@ -127,7 +127,86 @@ static void check_off(struct doctor *doctor, struct finding *ret)
 	finding_fix(ret, "hcloud server delete %s", off.first);
 }
 
+/* The number in the label that names a server's worker; 0 when it is none. */
+static int64_t worker_id_of(const struct hetzner_server *server)
+{
+	const char *text = hetzner_label_get(&server->labels, LABEL_WORKER);
+	int64_t low = 0;
+	int64_t high = 0;
+
+	return text != NULL && id_parse(ID_WORKER, text, &low, &high) && low == high ? low : 0;
+}
+
+static bool is_alive(const PGresult *living, int64_t worker_id)
+{
+	for (int row = 0; row < PQntuples(living); row++) {
+		if (pg_get_i64(living, row, 0) == worker_id)
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_grid(const struct hetzner_server *server, const char *grid)
+{
+	const char *label = hetzner_label_get(&server->labels, LABEL_GRID);
+
+	return is_worker(server) && label != NULL && str_eq(label, grid);
+}
+
+/* False when it cannot be told, and *ret is a skip with the reason. */
+static bool ask_database(struct doctor *doctor, PGresult **grid, PGresult **living,
+			 struct finding *ret)
+{
+	struct pg *pg = NULL;
+	struct error err = {0};
+
+	if (doctor_pg(doctor, &pg, &err) < 0) {
+		finding_skipped(ret, err.code == ERR_NOT_FOUND ? "no database is configured"
+							       : "the database does not answer");
+		return false;
+	}
+	if (pg_run(pg, &query_doctor_grid, NULL, grid, &err) < 0 || PQntuples(*grid) != 1 ||
+	    pg_run(pg, &query_doctor_living_workers, NULL, living, &err) < 0) {
+		finding_skipped(ret, "the database's schema is not this program's");
+		return false;
+	}
+	return true;
+}
+
+static void check_orphans(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(cleanup_pgresult) PGresult *grid = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *living = NULL;
+	const struct network_look *look = NULL;
+	struct tally orphans = {0};
+	size_t own_count = 0;
+
+	if (!doctor_need_look(doctor, &look, ret) || !ask_database(doctor, &grid, &living, ret))
+		return;
+	const char *id = pg_get_text(grid, 0, 0);
+	for (size_t i = 0; i < look->servers.count; i++) {
+		const struct hetzner_server *server = &look->servers.items[i];
+		if (!is_of_grid(server, id))
+			continue;
+		own_count++;
+		if (age_ms(doctor, server) > ORPHAN_MS && !is_alive(living, worker_id_of(server)))
+			tally_add(&orphans, server);
+	}
+	if (orphans.count == 0) {
+		finding_ok(ret, "each of the %zu servers of grid %s has a living worker, or is new",
+			   own_count, id);
+		return;
+	}
+	finding_broken(ret, "%zu of %zu servers of grid %s belong to no living worker: %s%s",
+		       orphans.count, own_count, id, orphans.first, orphans.count > 1 ? ", …" : "");
+	finding_fix(ret,
+		    "they are billed for nothing; a running orchestrator deletes them, by "
+		    "hand: hcloud server delete %s",
+		    orphans.first);
+}
+
 static const struct check checks[] = {
+	{"fleet-orphans", "servers without a worker", check_orphans},
 	{"fleet-private-ip", "private addresses of the workers", check_private_ip},
 	{"fleet-stuck", "workers that start", check_stuck},
 	{"fleet-off", "workers that are off", check_off},

@@ -16,23 +16,11 @@
 #define MEMBERS_WARN 90
 #define MTU_MAX	     1450 /* of the provider's private network */
 
-/* The look; false when there is none, and *ret is a skip with the reason. */
-static bool need_look(struct doctor *doctor, const struct network_look **look, struct finding *ret)
-{
-	struct error err = {0};
-
-	if (doctor_look(doctor, look, &err) == 0)
-		return true;
-	finding_skipped(ret, err.code == ERR_UNAUTHENTICATED ? "there is no token that is valid"
-							     : "the API does not answer");
-	return false;
-}
-
-/* As need_look, with a network in it. */
+/* As doctor_need_look, with a network in it. */
 static bool need_network(struct doctor *doctor, const struct network_look **look,
 			 struct finding *ret)
 {
-	if (!need_look(doctor, look, ret))
+	if (!doctor_need_look(doctor, look, ret))
 		return false;
 	if ((*look)->network != NULL)
 		return true;
@@ -68,7 +56,7 @@ static void check_exists(struct doctor *doctor, struct finding *ret)
 	const struct env_values *env = NULL;
 	struct error err = {0};
 
-	if (!need_look(doctor, &look, ret))
+	if (!doctor_need_look(doctor, &look, ret))
 		return;
 	if (look->network != NULL) {
 		finding_ok(ret, "%s (ID: %lld), %s", look->network->name,
@@ -178,7 +166,7 @@ static void check_server(struct doctor *doctor, struct finding *ret)
 	const struct hetzner_server *self = NULL;
 	struct error err = {0};
 
-	if (!need_look(doctor, &look, ret))
+	if (!doctor_need_look(doctor, &look, ret))
 		return;
 	if (doctor_self(doctor, &self, &err) < 0) {
 		finding_warn(ret, "%s", err.msg);
@@ -201,6 +189,11 @@ static void check_address(struct doctor *doctor, struct finding *ret)
 		finding_ok(ret, "%s", address);
 		return;
 	}
+	const struct hetzner_subnet *subnet = find_subnet(look, wish);
+	if (subnet == NULL || !str_eq(subnet->network_zone, self->network_zone)) {
+		finding_skipped(ret, "there is no subnet that it could be in");
+		return;
+	}
 	if (address[0] == '\0')
 		finding_broken(ret, "server %s is not attached to network %s", self->name,
 			       look->network->name);
@@ -216,12 +209,15 @@ static void check_environment(struct doctor *doctor, struct finding *ret)
 	const struct env_values *env = NULL;
 	const struct network_wish *wish = &doctor_options(doctor)->wish;
 	struct error err = {0};
+	uint32_t address = 0;
+	int64_t number = 0;
 	char id[24];
 
 	if (!need_network(doctor, &look, ret))
 		return;
-	if (doctor_env(doctor, &env, NULL, &err) < 0 || env->network_id[0] == '\0' ||
-	    env->db_ip[0] == '\0') {
+	if (doctor_env(doctor, &env, NULL, &err) < 0 ||
+	    parse_i64(env->network_id, 1, INT64_MAX, &number, &err) < 0 ||
+	    ipv4_parse(env->db_ip, &address, &err) < 0) {
 		finding_skipped(ret, "%s does not set both values",
 				doctor_options(doctor)->env_file);
 		return;

@@ -18,15 +18,18 @@ export RGRID_METADATA_ENDPOINT=http://127.0.0.1:1
 unset HETZNER_API_TOKEN RGRID_DATABASE RGRID_CONFIG
 export RGRID_DATA_DIR=
 
-hetzner_start() {
-	local i tokens=()
+hetzner_start() { # options of hcloud-sim
+	local i
+	sim_options=("$@")
 	for ((i = 0; i < PROJECTS_MAX; i++)); do
-		tokens+=(--token "token-$i=project-$i")
+		sim_options+=(--token "token-$i=project-$i")
 	done
-	sim_start --listen 127.0.0.1:0 "${tokens[@]}" "$@" || exit 1
+	sim_again || exit 1
 	RGRID_DATA_DIR=$TEST_DIR/data
 	project_count=0
 }
+# After sim_stop.
+sim_again() { sim_start --listen 127.0.0.1:0 "${sim_options[@]}"; }
 
 project() {
 	export HCLOUD_TOKEN=token-$project_count

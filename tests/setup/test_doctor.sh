@@ -1,0 +1,228 @@
+#!/bin/bash
+# rgrid doctor: each thing is broken on purpose, and doctor names it and nothing else.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# In a network of its own, where this machine may have the address 10.0.1.2.
+if [ "$(id -u)" -eq 0 ] && [ -z "${OWN_NETWORK-}" ]; then
+	exec env OWN_NETWORK=1 unshare --net "$0" "$@"
+fi
+if [ -z "${RGRID_TEST_CONNINFO-}" ]; then
+	exec tests/with-postgres "$0" "$@"
+fi
+. tests/tap.sh
+. tests/sim/sim.sh
+. tests/setup/hetzner.sh
+. tests/store/store.sh
+tap_begin
+if [ "$(id -u)" -eq 0 ]; then
+	ip link set lo up
+	ip link add private type veth peer name outside
+	ip link set private mtu 1450 up
+	ip address add 10.0.1.2/32 dev private
+fi
+store_migrate
+grid=$(store_ask 'SELECT id FROM rg.grid')
+
+ids() { # finding, what doctor prints as JSON on stdin
+	python3 -c '
+import json, sys
+print(" ".join(c["id"] for c in json.load(sys.stdin)["checks"] if c["finding"] == sys.argv[1]))' "$1"
+}
+# Runs doctor and prints what it found wrong: "exit code: broken; warnings". The environment file, the project
+# and this server are checked, the database is configured only where the test says so.
+found() {
+	local code=0
+	doctor --json "$@" >"$TEST_DIR/.findings" 2>"$TEST_DIR/.stderr" || code=$?
+	cat "$TEST_DIR/.stderr" >&2
+	printf '%s: %s; %s\n' "$code" "$(ids broken <"$TEST_DIR/.findings")" "$(ids warn <"$TEST_DIR/.findings")"
+}
+# Every finding but "ok" explains itself, and what is wrong says what to do.
+explains() {
+	python3 - "$TEST_DIR/.findings" <<-'END'
+		import json, sys
+		for c in json.load(open(sys.argv[1]))["checks"]:
+		    assert c["evidence"], c
+		    assert c["finding"] not in ("broken", "warn") or c["fix"], c
+	END
+}
+here() { found --server rgrid "$@"; }
+network_id() { value "a['networks'][0]['id']" /networks; }
+detach() {
+	api POST "/servers/$1/actions/detach_from_network" "{\"network\":$(network_id)}" >/dev/null
+	wait_until 60 servers_run
+}
+delete_subnet() {
+	api POST "/networks/$(network_id)/actions/delete_subnet" '{"ip_range":"10.0.1.0/24"}' >/dev/null
+	wait_until 60 subnets_are 0
+}
+add_subnet() { # range zone
+	api POST "/networks/$(network_id)/actions/add_subnet" "{\"type\":\"cloud\",\"ip_range\":\"$1\",\"network_zone\":\"$2\"}" >/dev/null
+	wait_until 60 subnets_are 1
+}
+subnets_are() { [ "$(value "len(a['networks'][0]['subnets'])" /networks)" = "$1" ]; }
+healthy() {
+	project "$1"
+	server=$(server_create rgrid '"rgrid-role":"control"')
+	network setup >/dev/null
+}
+worker_is_off() { [ "$(value "a['server']['status']" "/servers/$worker")" = off ]; }
+worker_labels() { printf '"managed-by":"rgrid","rgrid-role":"worker","rgrid-grid":"%s","rgrid-worker":"%s"' "$grid" "$1"; }
+
+hetzner_start --state "$TEST_DIR/sim.json"
+
+# ---- nothing configured, nothing wrong
+project nothing
+check_output "where nothing is configured nothing is broken" "0: ; env-file net-exists net-server" found
+check "… and the rest says why it is skipped" explains
+without_token() { (unset HCLOUD_TOKEN; found "$@"); }
+check_output "without a token as well" "0: ; env-file" without_token
+
+# ---- the whole deployment, then one thing broken at a time
+healthy base
+if [ "$(id -u)" -eq 0 ]; then
+	check_output "a healthy deployment" "0: ; " found
+	check "… is told as text, too" doctor
+	ip link set private mtu 1500
+	check_output "the interface's MTU is too large" "0: ; net-interface" found
+	ip link set private mtu 1450
+	ip address del 10.0.1.2/32 dev private
+	check_output "no interface has the address" "1: net-interface; " found
+	check "… which is explained" explains
+	ip address add 10.0.1.2/32 dev private
+else
+	skip "the private interface" "needs root for a network of its own"
+fi
+check_output "a healthy deployment, by the server's name" "0: ; " here
+check_output "with a database" "0: ; " here --database "$RGRID_TEST_CONNINFO"
+check_output "a database that is away" "1: db-answers; " here --database "host=$TEST_DIR dbname=absent"
+check "… which is explained" explains
+
+HCLOUD_TOKEN=bogus check_output "a token that is not valid" "1: api-answers; " here
+check "… which is explained" explains
+check_output "no token" "1: api-token; " without_token --server rgrid
+check "… which is explained" explains
+fault "token:token=$HCLOUD_TOKEN,mode=readonly"
+check_output "a token that may only read" "1: api-scope; " here
+check "… which is explained" explains
+faults_end
+fault "date:seconds=600"
+check_output "this machine's clock is wrong" "1: api-clock; " here
+faults_end
+fault "date:seconds=-20"
+check_output "… a little" "0: ; api-clock" here
+check "… which is explained" explains
+faults_end
+
+# ---- the environment file
+cp "$ENV_FILE" "$TEST_DIR/good.env"
+with_env() { # sed script
+	sed "$1" "$TEST_DIR/good.env" >"$ENV_FILE"
+	here
+	cp "$TEST_DIR/good.env" "$ENV_FILE"
+}
+check_output "the network id of another network" "1: net-env; " with_env 's/^\(RGRID_NETWORK_ID=\).*/\1999/'
+check "… which is explained" explains
+check_output "another database address" "1: net-env; " with_env 's/^\(RGRID_PRIVATE_DB_IP=\).*/\110.0.1.9/'
+check_output "no network id" "1: env-network-id; " with_env '/^RGRID_NETWORK_ID/d'
+check_output "no database address" "1: env-db-ip; " with_env '/^RGRID_PRIVATE_DB_IP/d'
+check_output "a comment behind the value" "1: env-network-id; " with_env 's/^RGRID_NETWORK_ID.*/&  # of setup/'
+check_output "an address that is none" "1: env-db-ip; " with_env 's/^\(RGRID_PRIVATE_DB_IP=\).*/\1db.example/'
+check "… which is explained" explains
+check_output "a name that is set twice" "0: ; env-once" with_env '1iRGRID_PRIVATE_DB_IP=10.0.1.2'
+check_output "both commented out" "0: ; env-file" with_env 's/^RGRID/# &/'
+check "… which is explained" explains
+check_output "all is well again" "0: ; " here
+
+# ---- the network
+api PUT "/networks/$(network_id)" '{"labels":{}}' >/dev/null
+check_output "the network is not RGrid's" "1: net-ours; " here
+check "… which is explained" explains
+network setup --adopt >/dev/null
+detach "$server"
+check_output "this server is not attached" "1: net-address; " here
+attach "$server" "$(network_id)" 10.0.1.9
+check_output "this server has another address" "1: net-address; " here
+check "… which is explained" explains
+detach "$server"
+delete_subnet
+check_output "there is no subnet" "1: net-subnet; " here
+add_subnet 10.0.1.0/24 us-east
+check_output "the subnet is in another zone" "1: net-zone; " here
+check "… which is explained" explains
+check "setup mends it" network setup
+check_output "all is well again" "0: ; " here
+check_output "another range is meant" "1: net-range; " here --ip-range 10.0.0.0/15
+stranger=$(server_create stranger '')
+attach "$stranger" "$(network_id)" 10.0.1.50
+check_output "a server that is not RGrid's is in the network" "0: ; net-strangers" here
+check "… which is explained" explains
+api DELETE "/servers/$stranger" >/dev/null
+api DELETE "/networks/$(network_id)" >/dev/null
+check_output "the network is gone" "1: net-exists; " here
+check "… which is explained" explains
+
+healthy "who is who"
+server_create rgrid2 '"rgrid-role":"control"' >/dev/null
+check_output "two servers have the control label" "0: ; net-server" found
+check "… which is explained" explains
+
+healthy budget
+spend() { # what is left
+	fault "rate-limit:project=project-${HCLOUD_TOKEN#token-},remaining=$1"
+	here
+	faults_end
+}
+check_output "few requests are left" "0: ; api-budget" spend 300
+check_output "none is left" "1: api-budget; " spend 0
+check "… which is explained" explains
+
+# ---- workers, which must have lived a while: the simulator's memory is put two hours back
+healthy fleet
+network_id >"$TEST_DIR/id"
+id=$(cat "$TEST_DIR/id")
+store_ask "INSERT INTO rg.worker (id, name, login) VALUES (42, 'alive', 'alive')"
+alive=worker_000000000001a # 42
+worker=$(server_create alive "$(worker_labels $alive)")
+attach "$worker" "$id" 10.0.1.42
+other=$(server_create other "$(worker_labels $alive | sed "s/$grid/another/; s/$alive/worker_000000000001b/")")
+attach "$other" "$id" 10.0.1.43
+age() { # what is there becomes two hours older
+	sim_stop TERM
+	python3 - "$TEST_DIR/sim.json" <<-'END'
+		import datetime, json, sys
+		def older(a):
+		    if isinstance(a, list):
+		        for b in a: older(b)
+		    elif isinstance(a, dict):
+		        for k, b in a.items():
+		            if k == "created" and isinstance(b, str):
+		                t = datetime.datetime.fromisoformat(b.replace("Z", "+00:00")) - datetime.timedelta(hours=2)
+		                a[k] = t.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+		            else: older(b)
+		state = json.load(open(sys.argv[1]))
+		older(state)
+		json.dump(state, open(sys.argv[1], "w"))
+	END
+	local token=$HCLOUD_TOKEN
+	sim_again
+	export HCLOUD_TOKEN=$token
+}
+with_database() { here --database "$RGRID_TEST_CONNINFO"; }
+age
+check_output "workers that are as they should be, and another grid's" "0: ; " with_database
+orphan=$(server_create orphan "$(worker_labels worker_000000000001c)")
+attach "$orphan" "$id" 10.0.1.44
+check_output "a server that is new needs no worker yet" "0: ; " with_database
+age
+check_output "a server without a worker" "1: fleet-orphans; " with_database
+check "… which is explained" explains
+api DELETE "/servers/$orphan" >/dev/null
+detach "$worker"
+check_output "a worker that is not in the network" "1: fleet-private-ip; " with_database
+check "… which is explained" explains
+attach "$worker" "$id" 10.0.1.42
+api POST "/servers/$worker/actions/poweroff" >/dev/null
+wait_until 60 worker_is_off
+check_output "a worker that is off" "0: ; fleet-off" with_database
+check "… which is explained" explains
+tap_end
