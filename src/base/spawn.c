@@ -16,7 +16,15 @@
 #include "base/check.h"
 
 /* Where the child failed before it became the program. */
-enum step { STEP_DESCRIPTORS, STEP_GROUP, STEP_USER, STEP_DIRECTORY, STEP_DEATH_SIGNAL, STEP_EXEC };
+enum step {
+	STEP_DESCRIPTORS,
+	STEP_GROUP,
+	STEP_CGROUPS,
+	STEP_USER,
+	STEP_DIRECTORY,
+	STEP_DEATH_SIGNAL,
+	STEP_EXEC,
+};
 
 /* What the child writes to its parent; less than PIPE_BUF, hence whole. */
 struct failure {
@@ -72,6 +80,19 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static bool join_cgroups(const struct spawn_options *options)
+{
+	for (const char *const *path = options->join_cgroups; path != NULL && *path != NULL;
+	     path++) {
+		CLEANUP(cleanup_fd) int fd = open(*path, O_WRONLY | O_CLOEXEC);
+
+		/* "0" means the writer. */
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			return false;
+	}
+	return true;
+}
+
 static bool set_user(const struct spawn_options *options)
 {
 	if (options->uid == 0)
@@ -114,6 +135,8 @@ __attribute__((noreturn)) static void run_child(const struct spawn_options *opti
 		child_fail(report_fd, STEP_DESCRIPTORS);
 	if (options->new_group && setpgid(0, 0) != 0)
 		child_fail(report_fd, STEP_GROUP);
+	if (!join_cgroups(options))
+		child_fail(report_fd, STEP_CGROUPS);
 	if (options->umask != 0)
 		(void)umask(options->umask);
 	if (!set_user(options))
@@ -175,6 +198,9 @@ static int report_failure(const struct spawn_options *options, const struct fail
 		break;
 	case STEP_GROUP:
 		what = "cannot make a process group for";
+		break;
+	case STEP_CGROUPS:
+		what = "cannot join the cgroups of";
 		break;
 	case STEP_USER:
 		what = "cannot change the user for";

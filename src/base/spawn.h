@@ -19,6 +19,9 @@ struct spawn_options {
 	bool new_group;	  /* setpgid(0, 0) */
 	int death_signal; /* 0, or sent to the child when the parent dies */
 	mode_t umask;	  /* 0: unchanged */
+	/* NULL-terminated paths of cgroup.procs files, or NULL: the child is in these cgroups
+	 * before it becomes the program. */
+	const char *const *join_cgroups;
 };
 
 /* Starts it. A failure to exec is reported here, not as an exit code. */

@@ -79,6 +79,24 @@ TEST(spawn_stdin_is_empty_unless_given)
 	expect_run(&options, "text\nend\n", 0);
 }
 
+TEST(spawn_joins_cgroups_before_it_is_the_program)
+{
+	/* Plain files in the place of cgroup.procs show what is written, and when. */
+	static const char *const joined[] = {"first", "second", NULL};
+	static const char *const absent[] = {"first", "no/such", NULL};
+	struct spawn_options options = options_of(SH("cat first second"));
+	struct error err;
+	pid_t pid;
+
+	EXPECT_OK(fs_write_atomic("first", "", 0, 0644, &err), err);
+	EXPECT_OK(fs_write_atomic("second", "", 0, 0644, &err), err);
+	options.join_cgroups = joined;
+	expect_run(&options, "00", 0);
+	options.join_cgroups = absent;
+	EXPECT_ERR(spawn(&options, &pid, &err), err, ERR_NOT_FOUND);
+	EXPECT_STR(err.msg, "cannot join the cgroups of sh: No such file or directory");
+}
+
 TEST(spawn_reports_failure_to_exec)
 {
 	static const char *const absent[] = {"rgrid-no-such-program", NULL};
