@@ -70,10 +70,15 @@ struct machine_backend_options {
 
 MUST_CHECK int machine_backend_new_netns(const struct machine_backend_options *options,
 					 struct machine_backend **ret, struct error *err);
-/* Everything that it made is gone afterwards. */
+/* Everything that it made is gone afterwards, the machines' disks too. NULL is fine. */
 void machine_backend_free(struct machine_backend *backend);
+/* Removes what a process of this instance left that was killed and will not be started again: its
+ * machines run on until then, or until the next start. ERR_CONFLICT while one runs. */
+MUST_CHECK int machine_clean_netns(const char *instance, const char *directory, struct error *err);
 
-/* The first start makes the machine's disk; later ones keep it (cloud-init knows its instance). */
+/* The first start makes the machine's disk; later ones keep it (cloud-init knows its instance).
+ * Right after machine_delete or machine_power_off it starts when the old one is gone; a start that
+ * fails then, or whenever the system cannot be run, ends in MACHINE_STOPPED. */
 MUST_CHECK int machine_power_on(struct machine_backend *backend, const struct machine_spec *spec,
 				struct error *err);
 /* Pulls the plug. MACHINE_STOPPED follows. */
