@@ -1,0 +1,313 @@
+#!/bin/bash
+# The machines of `--machines netns`, driven through machine.h: networks, metadata, cloud-init, power.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/machines.sh
+machines_needed
+tap_begin
+
+probe_pid=
+instance=$(machines_instance)
+directory=$TEST_DIR/hcs
+declare -a listeners=()
+
+tap_at_exit() {
+	local pid
+	for pid in "${listeners[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+	if [ -n "$probe_pid" ]; then
+		kill -TERM "$probe_pid" 2>/dev/null
+		wait "$probe_pid" 2>/dev/null
+	fi
+	"$probe" clean "$instance" "$directory" || true
+}
+
+probe=${RGRID_BUILD:-build}/tests/sim/machine_probe
+root=$(machines_root) || {
+	echo 'Bail out! no root file system for machines'
+	exit 1
+}
+
+probe_said() { grep -qxF -- "$1" "$TEST_DIR/said"; }
+probe_said_times() { [ "$(grep -cxF -- "$2" "$TEST_DIR/said")" -eq "$1" ]; }
+probe_start() {
+	rm -f "$TEST_DIR/commands"
+	mkfifo "$TEST_DIR/commands"
+	"$probe" "$instance" "$directory" "$root" <"$TEST_DIR/commands" >"$TEST_DIR/said" 2>&1 &
+	probe_pid=$!
+	exec 7>"$TEST_DIR/commands"
+	wait_until 60 probe_said ready
+}
+probe_has_ended() { ! kill -0 "$probe_pid" 2>/dev/null; }
+probe_ends() {
+	wait_until 60 probe_has_ended || return 1
+	wait "$probe_pid"
+}
+say() { # a command; waits for its answer
+	local before
+	before=$(grep -c -e '^ok ' -e '^error ' "$TEST_DIR/said")
+	echo "$*" >&7
+	answered() { [ "$(grep -c -e '^ok ' -e '^error ' "$TEST_DIR/said")" -gt "$before" ]; }
+	wait_until 60 answered
+	grep -e '^ok ' -e '^error ' "$TEST_DIR/said" | tail -n 1 | grep '^ok '
+}
+
+on() { machine_net "$instance" "$@"; }
+inside() { machine_exec "$instance" "$@"; }
+metadata() { on "$1" curl -sf --max-time 10 "http://169.254.169.254/hetzner/v1/$2"; }
+metadata_status() { on "$1" curl -s --max-time 10 -o /dev/null -w '%{http_code}' "http://169.254.169.254$2"; }
+user_data_ran() { [ -s "$directory/machines/$1/disk/root/ran" ]; }
+boots() { [ "$(wc -l <"$directory/machines/$1/disk/root/boots")" -eq "$2" ]; }
+console() { cat "$directory/machines/$1/console.log"; }
+
+# Something to reach on every host: port 7000 tells whose it is.
+listen_on() {
+	machine_net "$instance" "$1" python3 -c '
+import socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("0.0.0.0", 7000))
+listener.listen(16)
+while True:
+    client, address = listener.accept()
+    client.sendall(("%s %s\n" % (sys.argv[1], address[0])).encode())
+    client.close()' "$1" &
+	listeners+=($!)
+	listens() { on "$1" python3 -c 'import socket; socket.create_connection(("127.0.0.1", 7000), 5)'; }
+	wait_until 60 listens "$1"
+}
+# Prints which host answers and as whom it sees the caller.
+reach() { # FROM ADDRESS [SOURCE]
+	on "$1" python3 -c '
+import socket, sys
+source = (sys.argv[2], 0) if len(sys.argv) > 2 else None
+with socket.create_connection((sys.argv[1], 7000), 3, source) as connection:
+    print(connection.makefile().readline(), end="")' "${@:2}"
+}
+not_reached() { ! reach "$@"; }
+
+cat >"$TEST_DIR/user-data" <<'END'
+#cloud-config
+bootcmd:
+  - [sh, -c, "echo boot >>/root/boots"]
+write_files:
+  - path: /etc/rgrid/worker.env
+    permissions: '0600'
+    content: |
+      GREETING=hello
+runcmd:
+  - [sh, -c, "hostname >>/root/ran; ip -o -4 addr >/root/addresses"]
+END
+
+office() { echo "10,office,10.0.0.0/16,10.0.1.0/24,10.0.0.1,10.0.1.$1,86:00:00:00:10:0$1"; }
+other() { echo "20,other,10.0.0.0/16,10.0.1.0/24,10.0.0.1,10.0.1.$1,86:00:00:00:20:0$1"; }
+later() { echo "30,lab: \"x\",10.9.0.0/16,10.9.1.0/24,10.9.0.1,10.9.1.$1,86:00:00:00:30:0$1" | tr ' ' _; }
+
+check 'the backend starts' probe_start
+check_exit 1 'a second one of the same instance is refused' "$probe" "$instance" "$directory-2" "$root"
+check 'a machine with both interfaces starts' \
+	say "on 1 web-1 198.18.0.2 $TEST_DIR/user-data $(office 2)"
+check 'a private one starts, whose interface is late' \
+	say "on 2 db-1 - $TEST_DIR/user-data late=1500 $(office 3)"
+check 'one in another network of the same range starts' \
+	say "on 3 web-2 198.18.0.3 $TEST_DIR/user-data $(other 2)"
+for id in 1 2 3; do
+	check "machine $id boots" wait_until 180 probe_said "booted $id"
+	check "its user data is run ($id)" wait_until 180 user_data_ran "$id"
+done
+
+# What the machine is
+check_output 'user data ran on the machine that it was for' web-1 cat "$directory/machines/1/disk/root/ran"
+check_output 'write_files wrote' 'GREETING=hello' inside 1 cat /etc/rgrid/worker.env
+check_output 'the private machine has its hostname' db-1 inside 2 hostname
+check_output 'PID 1 is systemd' systemd inside 1 cat /proc/1/comm
+check 'cloud-init is content' wait_until 120 inside 1 sh -c 'cloud-init status | grep -qx "status: done"'
+check_output 'cloud-init found the provider' DataSourceHetzner \
+	inside 1 sh -c 'grep -o "DataSourceHetzner" /run/cloud-init/result.json | head -n 1'
+check 'the SSH key is installed' inside 1 grep -q 'AAAAC3Nz "quoted" probe' /root/.ssh/authorized_keys
+check 'the console is logged' grep -q cloud-init "$directory/machines/1/console.log"
+root_is_pristine() { [ ! -e "$root/etc/rgrid" ] && [ ! -s "$root/etc/machine-id" ]; }
+check 'the shared root is not written' root_is_pristine
+
+# Addresses
+address() { on "$1" ip -o -4 addr show dev "$2" | awk '{print $4}'; }
+check_output 'the public address' 198.18.0.2/32 address 1 eth0
+check_output 'the private address' 10.0.1.2/32 address 1 enp7s0
+mtu_of() { on "$1" cat "/proc/self/net/dev" >/dev/null && on "$1" ip -o link show "$2" | grep -o 'mtu [0-9]*'; }
+check_output 'the public MTU' 'mtu 1500' mtu_of 1 eth0
+check_output 'the private MTU' 'mtu 1450' mtu_of 1 enp7s0
+mac_of() { on "$1" ip -o link show "$2" | grep -o 'link/ether [0-9a-f:]*'; }
+check_output 'the private MAC address' 'link/ether 86:00:00:00:10:02' mac_of 1 enp7s0
+routes() { on "$1" ip -4 route show | sed 's/ *$//' | sort; }
+check_output 'the routes' "10.0.0.0/16 via 10.0.0.1 dev enp7s0
+10.0.0.1 dev enp7s0 scope link
+172.31.1.1 dev eth0 scope link
+default via 172.31.1.1 dev eth0" routes 1
+check_exit 1 'a private machine has no public interface' on 2 ip link show eth0
+check_output 'a private machine has no way out' '10.0.0.0/16 via 10.0.0.1 dev enp7s0
+10.0.0.1 dev enp7s0 scope link
+169.254.169.254 via 10.0.0.1 dev enp7s0 metric 100' routes 2
+
+# Who reaches whom
+for id in 1 2 3; do listen_on "$id"; done
+check_output 'members of a network reach each other' '2 10.0.1.2' reach 1 10.0.1.3
+check_output 'in both directions' '1 10.0.1.3' reach 2 10.0.1.2
+check_output 'public addresses reach each other' '3 198.18.0.2' reach 1 198.18.0.3
+check_output 'an address of two networks is one in each' '3 10.0.1.2' reach 3 10.0.1.2
+check 'a member of another network is not reached' not_reached 3 10.0.1.3
+check 'nor from the other side' not_reached 2 198.18.0.3
+on 3 ip route add 10.0.1.3/32 via 172.31.1.1 dev eth0 onlink
+check 'a host route through the public side does not help' not_reached 3 10.0.1.3
+on 3 ip route del 10.0.1.3/32 via 172.31.1.1 dev eth0
+gateway_hop() { on 1 ip -4 neigh show dev enp7s0 | awk '{print $1}'; }
+check_output 'the only neighbour is the gateway' 10.0.0.1 gateway_hop
+on 3 ip addr add 198.18.0.9/32 dev lo
+check 'a foreign source address gets no answer' not_reached 3 198.18.0.2 198.18.0.9
+received() {
+	on 1 python3 -c '
+import socket, subprocess, sys
+sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sink.bind(("0.0.0.0", 7001))
+sink.settimeout(30)
+for source in ("198.18.0.9", "10.0.1.2", "198.18.0.3"):
+    subprocess.run(["nsenter", "--net=/run/netns/" + sys.argv[1], "python3", "-c", """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 0))
+s.sendto(b"x", ("198.18.0.2", 7001))""", source], check=True)
+print(sink.recvfrom(16)[1][0])' "hcs-$instance-3"
+}
+check_output 'packets under a foreign source are dropped on their way' 198.18.0.3 received
+
+# Metadata
+check_output 'its instance id' 1 metadata 1 metadata/instance-id
+check_output 'its hostname' web-1 metadata 1 metadata/hostname
+check_output 'its public address' 198.18.0.2 metadata 1 metadata/public-ipv4
+check_output 'its zone' fsn1-dc14 metadata 1 metadata/availability-zone
+check_output 'its region' eu-central metadata 1 metadata/region
+check_output 'its user data' "$(cat "$TEST_DIR/user-data")" metadata 1 userdata
+check_output 'a private machine has its own' 2 metadata 2 metadata/instance-id
+check_output 'its private network' "- ip: 10.0.1.2
+  alias_ips: []
+  interface_num: 1
+  mac_address: 86:00:00:00:10:02
+  network_id: 10
+  network_name: \"office\"
+  network: 10.0.0.0/16
+  subnet: 10.0.1.0/24
+  gateway: 10.0.0.1" metadata 1 metadata/private-networks
+metadata_is_yaml() {
+	metadata 1 metadata | inside 1 python3 -c '
+import sys, yaml
+told = yaml.safe_load(sys.stdin)
+assert told["instance-id"] == 1 and told["hostname"] == "web-1", told
+assert told["private-networks"][0]["network"] == "10.0.0.0/16", told
+assert told["public-keys"] == ["ssh-ed25519 AAAAC3Nz \"quoted\" probe"], told'
+}
+check 'the whole is YAML' metadata_is_yaml
+check_output 'the old EC2 paths are gone' 404 metadata_status 1 /latest/meta-data/instance-id
+check_output 'and so is what never was' 404 metadata_status 1 /hetzner/v1/metadata/nonsense
+check_output 'only GET is served' 405 on 1 curl -s --max-time 10 -o /dev/null -w '%{http_code}' -X POST \
+	http://169.254.169.254/hetzner/v1/metadata
+
+# Networks come and go
+check 'a running machine is attached' say "attach 1 $(later 2)"
+check 'and so is another' say "attach 3 $(later 3)"
+check_output 'the second private interface' 10.9.1.2/32 address 1 enp8s0
+check_output 'the new network carries' '3 10.9.1.2' reach 1 10.9.1.3
+check_output 'metadata has it' '  network_name: "lab:_\"x\""' \
+	sh -c "nsenter --net=/run/netns/hcs-$instance-1 curl -s --max-time 10 http://169.254.169.254/hetzner/v1/metadata/private-networks | grep lab"
+check_exit 1 'twice is refused' say "attach 1 $(later 4)"
+check 'it is detached' say 'detach 1 30'
+check_exit 1 'the interface is gone' on 1 ip link show enp8s0
+check 'the network no longer carries' not_reached 1 10.9.1.3
+check_exit 1 'metadata has forgotten it' \
+	sh -c "nsenter --net=/run/netns/hcs-$instance-1 curl -s --max-time 10 http://169.254.169.254/hetzner/v1/metadata/private-networks | grep lab"
+check_output 'the other one stays' '2 10.0.1.2' reach 1 10.0.1.3
+
+# A partition
+check 'a machine is cut off' say 'cut 1'
+check 'from its network' not_reached 2 10.0.1.2
+check 'from the public side' not_reached 3 198.18.0.2
+check 'in both directions' not_reached 1 10.0.1.3
+check 'it heals' say 'heal 1'
+check_output 'and reaches again' '2 10.0.1.2' reach 1 10.0.1.3
+check_output 'and is reached' '1 198.18.0.3' reach 3 198.18.0.2
+check_output 'and has its metadata' 1 metadata 1 metadata/instance-id
+
+# A job's sandbox in the machine
+# shellcheck disable=SC2016 # the machine's shell expands it
+sandboxed() { # PYTHON
+	inside 1 unshare --mount --propagation private sh -c '
+		[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs none /sys/fs/cgroup/unified
+		mkdir -p /root/bundle/rootfs && mount --bind / /root/bundle/rootfs && cd /root/bundle && rm -f config.json && crun spec && python3 -c "
+import json, sys
+config = json.load(open(\"config.json\"))
+config[\"process\"].update(terminal=False, args=[\"python3\", \"-c\", sys.argv[1]])
+config[\"root\"] = dict(path=\"rootfs\", readonly=True)
+config[\"linux\"][\"resources\"] = dict(memory=dict(limit=64 << 20, swap=64 << 20), pids=dict(limit=32))
+json.dump(config, open(\"config.json\", \"w\"))" "$1" && exec crun --cgroup-manager=cgroupfs run job' sh "$1"
+}
+check_output 'crun runs a container in the machine' sandboxed sandboxed 'print("sandboxed")'
+check_exit 137 'whose memory limit holds' sandboxed 'bytearray(300 << 20)'
+
+# Power
+check 'a reboot from inside' inside 1 systemctl reboot
+check 'boots again' wait_until 180 probe_said_times 2 'booted 1'
+check 'with its disk' wait_until 180 boots 1 2
+check 'in the same network' reach 1 10.0.1.3
+check 'the plug is pulled' say 'off 1'
+check 'it stops' wait_until 60 probe_said 'stopped 1'
+check_exit 1 'its namespace is gone' test -e "/run/netns/hcs-$instance-1"
+check_exit 1 'its system is gone' machine_runs "$instance" 1
+check 'it is powered on' say "on 1 web-1 198.18.0.2 $TEST_DIR/user-data $(office 2)"
+check 'it boots' wait_until 180 probe_said_times 3 'booted 1'
+check 'its disk was kept' wait_until 180 boots 1 3
+check 'cloud-init has ended' wait_until 120 inside 1 sh -c 'cloud-init status | grep -qx "status: done"'
+check_output 'user data did not run again' web-1 cat "$directory/machines/1/disk/root/ran"
+check 'it is asked to shut down' say 'shutdown 1'
+check 'it stops by itself' wait_until 120 probe_said_times 2 'stopped 1'
+check 'and says so on its console' grep -q 'Powering off' "$directory/machines/1/console.log"
+
+# Deletion, rebuild, and boots that fail
+check 'a running machine is deleted' say 'delete 3'
+check 'and is rebuilt at once' say "on 3 web-3 198.18.0.3 $TEST_DIR/user-data"
+check 'it boots' wait_until 180 probe_said_times 2 'booted 3'
+check 'and runs user data' wait_until 180 user_data_ran 3
+check_output 'on a new disk' web-3 cat "$directory/machines/3/disk/root/ran"
+check_exit 1 'deletion is no stop' probe_said 'stopped 3'
+check 'it is deleted' say 'delete 3'
+deleted() { [ ! -e "$directory/machines/3" ] && [ ! -e "/run/netns/hcs-$instance-3" ]; }
+check 'nothing of it is left' wait_until 60 deleted
+check 'a stopped machine is deleted' say 'delete 1'
+check_exit 1 'with its disk' test -e "$directory/machines/1"
+check 'a machine that will not boot is powered on' say 'on 4 dud 198.18.0.4 - fails'
+check 'another has much time' say 'on 5 slow 198.18.0.5 - delay=3600000'
+check_output 'both are on the network' 4 metadata 4 metadata/instance-id
+check_output 'both are on the network (2)' 5 metadata 5 metadata/instance-id
+check_output 'no user data is empty user data' '' metadata 4 userdata
+check 'both are powered off' say 'off 4'
+check 'both are powered off (2)' say 'off 5'
+check 'both stop' wait_until 60 probe_said 'stopped 4'
+check 'both stop (2)' wait_until 60 probe_said 'stopped 5'
+check_exit 1 'neither was up' grep -q -e 'booted 4' -e 'booted 5' "$TEST_DIR/said"
+
+# The simulator dies
+kill -KILL "$probe_pid"
+wait "$probe_pid" 2>/dev/null
+check 'a new start removes what is left' probe_start
+check_exit 1 'the machine that ran too' machine_runs "$instance" 2
+check_output 'but its own router' "/run/netns/hcs-$instance-router" machines_left "$instance"
+check 'and its instance works' say "on 2 db-2 198.18.0.2 $TEST_DIR/user-data $(office 3)"
+check 'boots' wait_until 180 probe_said 'booted 2'
+kill -KILL "$probe_pid"
+wait "$probe_pid" 2>/dev/null
+check 'what is left can be removed without a start' "$probe" clean "$instance" "$directory"
+check_output 'nothing is left' '' machines_left "$instance"
+check_exit 1 'nor a disk' test -e "$directory/machines"
+check 'it starts' probe_start
+check 'a machine starts' say "on 1 web-1 198.18.0.2 - $(office 2)"
+echo quit >&7
+check 'it ends while the machine boots' probe_ends
+check_output 'nothing is left at the end' '' machines_left "$instance"
+tap_end
