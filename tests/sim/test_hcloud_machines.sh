@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Servers of the API that are real hosts: what is ordered boots, what is asked of the API happens to the
+# machine, and what happens to the machine is seen in the API.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/sim/sim.sh
+. tests/machines.sh
+machines_needed
+tap_begin
+
+instance=$(machines_instance)
+root=$(machines_root) || {
+	echo 'Bail out! no root file system for machines'
+	exit 1
+}
+start() {
+	sim_start --token one --state "$TEST_DIR/state.json" --machines netns --machine-root "$root" \
+		--machine-dir "$TEST_DIR/machines" --instance "$instance"
+}
+inside() { machine_exec "$instance" "$@"; }
+action() { # path, body
+	local id
+	id=$(field "a['action']['id']" api POST "$@") && action_ends "$id"
+}
+is_booted() { [ "$(field "a['booted']" sim GET "/servers/$1")" = True ]; }
+has_status() { [ "$(field "a['server']['status']" api GET "/servers/$1")" = "$2" ]; }
+has_user_data_run() { inside "$1" test -s /root/ran; }
+# Creates a server with a script as user_data, waits until that has run, prints the id.
+made() { # name, whether it has public addresses
+	local answer id
+	answer=$(api POST /servers "{\"name\":\"$1\",\"server_type\":\"cx23\",\"image\":\"debian-12\",\"networks\":[$network],
+		\"user_data\":\"#!/bin/sh\\necho ran >>/root/ran\\n\",\"public_net\":{\"enable_ipv4\":$2,\"enable_ipv6\":$2}}")
+	id=$(field "a['server']['id']" echo "$answer") || {
+		echo "$answer" >&2
+		return 1
+	}
+	wait_until 240 has_user_data_run "$id" >&2 && wait_until 120 is_booted "$id" >&2 && echo "$id"
+}
+address() { field "a['server']['private_net'][0]['ip']" api GET "/servers/$1"; }
+own_address() { machine_net "$instance" "$1" ip -4 -o addr show scope global | awk '{print $4}'; }
+# A connection to where nobody listens: who is there refuses it, who is not leaves it unanswered.
+refuses() { # from, address
+	machine_net "$instance" "$1" python3 -c '
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], 9), 3)
+except ConnectionRefusedError:
+    sys.exit(0)
+except OSError:
+    pass
+sys.exit(1)' "$2"
+}
+
+start
+network=$(field "a['network']['id']" api POST /networks '{"name":"n","ip_range":"10.0.0.0/16",
+	"subnets":[{"type":"cloud","network_zone":"eu-central","ip_range":"10.0.1.0/24"}]}')
+w1=$(made w1 false)
+w2=$(made w2 true)
+check "a private server boots and runs its user_data" test -n "$w1"
+check "a public one, too" test -n "$w2"
+check_output "a machine has the name of its server" w1 inside "$w1" hostname
+check_output "… and its id" "$w1" machine_net "$instance" "$w1" curl -sf -m 20 http://169.254.169.254/hetzner/v1/metadata/instance-id
+check_output "… and its address" "$(address "$w1")/32" \
+	own_address "$w1"
+check "servers of a network reach each other" wait_until 30 refuses "$w1" "$(address "$w2")"
+
+partition() { sim POST "/servers/$w2/partition" "{\"cut\":$1}"; }
+is_away() { ! refuses "$w1" "$1"; }
+partition true
+check "a machine that is cut off" wait_until 30 is_away "$(address "$w2")"
+partition false
+check "… and healed" wait_until 30 refuses "$w1" "$(address "$w2")"
+
+action "/servers/$w2/actions/detach_from_network" "{\"network\":$network}"
+check "a server that left the network" is_away 10.0.1.2
+action "/servers/$w2/actions/attach_to_network" "{\"network\":$network,\"ip\":\"10.0.1.44\"}"
+check "… comes back with the address that it asked for" wait_until 60 refuses "$w1" 10.0.1.44
+
+check "power off" action "/servers/$w1/actions/poweroff"
+is_off() { ! machine_runs "$instance" "$1"; }
+check "… stops the machine" wait_until 60 is_off "$w1"
+check "power on" action "/servers/$w1/actions/poweron"
+check "… starts it on the same disk" wait_until 240 has_user_data_run "$w1"
+wait_until 120 is_booted "$w1"
+check "shutdown" action "/servers/$w1/actions/shutdown"
+check "… is obeyed" wait_until 120 has_status "$w1" off
+off_and_on() { action "/servers/$1/actions/poweroff" && action "/servers/$1/actions/poweron"; }
+before=$(machine_leader "$instance" "$w2")
+is_another() { [ "$(machine_leader "$instance" "$1")" != "$before" ] && is_booted "$1"; }
+check "power off and on at once" off_and_on "$w2"
+check "… is another boot in the end" wait_until 240 is_another "$w2"
+check_output "… and says so" running field "a['server']['status']" api GET "/servers/$w2"
+# It asks for a bus that is not shared with it, then finds its way.
+inside "$w2" systemctl poweroff --no-block 2>/dev/null
+check "a machine that goes off by itself is seen to be off" wait_until 120 has_status "$w2" off
+
+action "/servers/$w1/actions/poweron" && wait_until 240 is_booted "$w1"
+inside "$w1" sh -c 'echo kept >/root/kept'
+check "reboot" action "/servers/$w1/actions/reset"
+check "… keeps the disk" wait_until 240 inside "$w1" grep -q kept /root/kept
+check "rebuild" action "/servers/$w1/actions/rebuild" '{"image":"debian-12"}'
+check "… runs user_data again" wait_until 240 has_user_data_run "$w1"
+check_exit 1 "… on a new disk" inside "$w1" test -e /root/kept
+
+sim_stop KILL
+start
+check "after a kill, what ran runs again" wait_until 240 has_user_data_run "$w1"
+check "… and what was off stays off" is_off "$w2"
+deleted=$(field "a['action']['id']" api DELETE "/servers/$w1")
+check "deletion" action_ends "$deleted"
+check "… takes the machine away" wait_until 60 is_off "$w1"
+check "it ends cleanly" sim_stop TERM
+check_output "nothing is left" "" machines_left "$instance"
+
+tap_end
