@@ -3,7 +3,7 @@ BUILD  ?= build
 CHECKED = build-checked
 PREFIX ?= /usr/local
 
-.PHONY: all test demo install clean lint fmt fuzz bench dependencies
+.PHONY: all test demo install clean lint fmt fuzz bench sim dependencies
 
 all: dependencies
 	@tools/build $(BUILD) --buildtype=debugoptimized
@@ -38,3 +38,9 @@ fuzz: dependencies
 
 bench: all
 	@RGRID_BUILD=$(BUILD) bench/run
+
+# Simulated runs of the fleet; a seed that breaks an invariant is printed and can be replayed.
+SEED  ?= 1
+SEEDS ?= 2000
+sim: all
+	@$(BUILD)/sim/fleet/rgrid-sim --seed $(SEED) --count $(SEEDS)

@@ -21,7 +21,9 @@ void fleet_policy_default(struct fleet_policy *ret)
 						      * six */
 		.adopt_ms = 60 * SECOND_MS,
 		.absent_looks = 3,
+		.absent_ms = 15 * SECOND_MS,
 		.young_ms = 60 * SECOND_MS,
+		.alive_ms = 2 * HEARTBEAT_MS,
 		.orphan_ms = 15 * MINUTE_MS,
 		.delete_retry_ms = 30 * SECOND_MS,
 		.hour_ms = HOUR_MS,

@@ -20,7 +20,9 @@ struct fleet_policy {
 	uint64_t adopt_ms;     /* an intent without server is given up after this at the earliest;
 				* longer     than any request to the provider may take */
 	uint32_t absent_looks; /* complete listings in a row that must lack a server; at least 1 */
+	uint64_t absent_ms;    /* and they lie as far apart: listings may lag */
 	uint64_t young_ms;     /* nothing younger is believed gone */
+	uint64_t alive_ms;     /* nor a worker that was heard of within this time */
 	uint64_t orphan_ms;    /* age at which a server without a row is deleted */
 	uint64_t
 		delete_retry_ms; /* a deletion that shows no effect is asked for again after this */

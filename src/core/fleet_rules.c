@@ -7,10 +7,11 @@ static uint64_t age_ms(const struct fleet_decision *decision, const struct fleet
 	return fleet_ms_since(decision->world->now_us, worker->created_us);
 }
 
-/* Not seen often enough in a row, and not because it is too young to be seen. */
+/* Not seen often and long enough, and not because it is too young to be seen. */
 static bool is_absent(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {
 	return seat->worker->absent_looks >= decision->policy->absent_looks &&
+	       seat->worker->absent_ms >= decision->policy->absent_ms &&
 	       age_ms(decision, seat->worker) >= decision->policy->young_ms;
 }
 
@@ -24,8 +25,12 @@ static bool is_idle(const struct fleet_seat *seat)
 
 static bool server_gone(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {
+	/* Its heartbeat is better evidence than any listing. */
+	bool is_alive = decision->policy->alive_ms > 0 && seat->worker->joined_us != 0 &&
+			seat->worker->silent_ms <= decision->policy->alive_ms;
+
 	return fleet_seat_is_live(seat) && seat->worker->server_id != 0 &&
-	       is_absent(decision, seat);
+	       is_absent(decision, seat) && !is_alive;
 }
 
 static bool no_server_came(const struct fleet_decision *decision, const struct fleet_seat *seat)
@@ -347,8 +352,9 @@ static bool drained_and_empty(const struct fleet_decision *decision, const struc
  * Numbers are stored with events: never reuse one. */
 const struct fleet_rule fleet_rules[] = {
 	{WORKERS(101, RETIRE_WORKER, "server-gone", server_gone, "its server is gone",
-		 "absent_looks complete listings in a row lacked its server, and it is older than "
-		 "young_ms")},
+		 "absent_looks complete listings in a row, over absent_ms, lacked its server, it "
+		 "is older than "
+		 "young_ms, and was not heard of for alive_ms")},
 	{WORKERS(
 		108, RETIRE_WORKER, "no-server", no_server_came,
 		"no server came of the order for it",

@@ -56,9 +56,11 @@ struct fleet_worker {
 	int64_t drain_us;	/* when it began to drain */
 	int64_t delete_us;	/* when the provider took the last order to delete it; 0: none */
 	uint32_t hours_booked;	/* paid hours that the ledger has */
-	/* Filled by fleet_loop: complete listings in a row, all begun after the server was recorded
-	 * (or the intent written), that lacked it. */
+	/* Filled by fleet_loop: complete listings in a row that lacked its server, all begun after
+	 * it was recorded (or the intent written) and its deletion ordered; and how far the first
+	 * and the last of them lie apart. */
 	uint32_t absent_looks;
+	uint64_t absent_ms;
 };
 
 /* A server that carries the labels of a worker of this grid, in the last complete listing. */

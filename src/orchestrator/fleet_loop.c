@@ -233,6 +233,7 @@ static int book(struct fleet_loop *loop, struct error *err)
 				.from_us =
 					worker->server_created_us + (int64_t)hour * BILLING_HOUR_US,
 				.price_micros = worker->price_hour_micros};
+			loop->world.spent_micros += worker->price_hour_micros;
 			if (count < BOOK_ROWS_MAX)
 				continue;
 			if (store->book(store->context, loop->lead.fence, rows, count, err) < 0)

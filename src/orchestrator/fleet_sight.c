@@ -47,13 +47,16 @@ void fleet_sight_used(struct fleet_sight *sight)
 	sight->is_new = false;
 }
 
-/* A silence counts only while we were looking: after an outage of the database, or when its clock
- * or this process stood still, every worker seems silent though it had no way to speak. */
+/* Silence and absence count only while we were looking: after an outage of the database, or when
+ * its clock jumped or this process stood still, they are measured anew. Every worker seems silent
+ * then, though it had no way to speak. */
 static void limit_silence(struct fleet_sight *sight, struct fleet_world *world)
 {
 	int64_t gap_us = world->now_us - sight->observed_us;
-	if (sight->observed_us == 0 || gap_us > OBSERVE_GAP_US || gap_us < 0)
+	if (sight->observed_us == 0 || gap_us > OBSERVE_GAP_US || gap_us < 0) {
 		sight->watching_since_us = world->now_us;
+		sight->absence_count = 0;
+	}
 	sight->observed_us = world->now_us;
 	uint64_t watched_ms = (uint64_t)(world->now_us - sight->watching_since_us) / 1000;
 	for (size_t i = 0; i < world->worker_count; i++) {
@@ -110,16 +113,25 @@ static void count_absences(struct fleet_sight *sight, struct fleet_world *world)
 		const struct fleet_absence *before = find(sight, worker->id);
 		bool is_listed = worker->server_id != 0 ? has(&servers, worker->server_id)
 							: has(&labels, worker->id);
-		/* Listings from before the server was recorded say nothing about it. */
-		if (before != NULL && before->server_id == worker->server_id)
-			worker->absent_looks = before->looks;
+		struct fleet_absence *absence = &absences[i];
+		*absence = (struct fleet_absence){.worker_id = worker->id,
+						  .server_id = worker->server_id,
+						  .delete_us = worker->delete_us};
+		/* Earlier listings say nothing about a server that was recorded or deleted since.
+		 */
+		if (before != NULL && before->server_id == worker->server_id &&
+		    before->delete_us == worker->delete_us) {
+			absence->looks = before->looks;
+			absence->since_us = before->since_us;
+		}
 		if (sight->is_new && is_listed)
-			worker->absent_looks = 0;
-		else if (sight->is_new && worker->created_us <= sight->listed_us)
-			worker->absent_looks++;
-		absences[i] = (struct fleet_absence){.worker_id = worker->id,
-						     .server_id = worker->server_id,
-						     .looks = worker->absent_looks};
+			absence->looks = 0;
+		else if (sight->is_new && worker->created_us <= sight->listed_us &&
+			 absence->looks++ == 0)
+			absence->since_us = sight->listed_us;
+		worker->absent_looks = absence->looks;
+		if (absence->looks > 0 && sight->listed_us > absence->since_us)
+			worker->absent_ms = (uint64_t)(sight->listed_us - absence->since_us) / 1000;
 	}
 	qsort(absences, world->worker_count, sizeof(*absences), compare_ids);
 	free(sight->absences);

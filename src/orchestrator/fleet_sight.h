@@ -12,7 +12,9 @@
 struct fleet_absence {
 	int64_t worker_id;
 	int64_t server_id;
+	int64_t delete_us;
 	uint32_t looks;
+	int64_t since_us; /* the first of them */
 };
 
 struct fleet_sight {

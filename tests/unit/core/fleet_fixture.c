@@ -139,6 +139,7 @@ static void end(struct fleet_world *world, struct fleet_worker *worker,
 	if (action->kind == FLEET_DELETE_WORKER && worker->server_id != 0) {
 		worker->delete_us = world->now_us;
 		worker->absent_looks = 100;
+		worker->absent_ms = 60000;
 		drop_server(world, worker->server_id);
 	}
 	for (size_t i = 0; i < world->choice_count && action->cooling != 0; i++) {
@@ -169,6 +170,7 @@ static void apply(struct fleet_world *world, const struct fleet_action *action)
 		if (worker != NULL) {
 			worker->delete_us = world->now_us;
 			worker->absent_looks = 100;
+			worker->absent_ms = 60000;
 		}
 		return;
 	case FLEET_FORGET_SERVER:

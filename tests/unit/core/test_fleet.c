@@ -83,9 +83,13 @@ TEST(rule_101_retires_a_worker_whose_server_is_gone)
 	struct fleet_worker *worker = fixture_worker(&world, WORKER_ACTIVE, 5 * MINUTE_US);
 
 	worker->busy_slots = 1;
-	worker->absent_looks = policy.absent_looks - 1; /* a listing may lag */
+	worker->absent_looks = policy.absent_looks - 1;
+	worker->absent_ms = 60000; /* a listing may lag */
 	expect_nothing(&policy);
 	worker->absent_looks = policy.absent_looks;
+	worker->absent_ms = 60000;
+	expect_nothing(&policy); /* its heartbeat is better evidence */
+	worker->silent_ms = policy.alive_ms + 1;
 	decide(&policy);
 	expect_only(101, FLEET_RETIRE_WORKER, 1);
 	EXPECT_INT(plan.actions[0].end, WORKER_DEAD);
@@ -101,13 +105,16 @@ TEST(rule_108_gives_an_intent_up)
 
 	worker->server_id = 0;
 	worker->absent_looks = policy.absent_looks;
+	worker->absent_ms = 60000;
 	fixture_unlist(&world, 1);
 	decide(&policy);
 	expect_only(108, FLEET_RETIRE_WORKER, 1);
 	EXPECT_INT(plan.actions[0].end, WORKER_FAILED);
 	worker->absent_looks = 0;
+	worker->absent_ms = 60000;
 	expect_nothing(&policy);
 	worker->absent_looks = policy.absent_looks;
+	worker->absent_ms = 60000;
 	worker->created_us = NOW_US - 50 * SECOND_US; /* the answer may be on its way */
 	expect_nothing(&policy);
 }
@@ -198,9 +205,11 @@ TEST(rule_113_closes_the_books)
 	fixture_unlist(&world, 1);
 	worker->delete_us = NOW_US - 10 * SECOND_US;
 	worker->absent_looks = policy.absent_looks;
+	worker->absent_ms = 60000;
 	decide(&policy);
 	expect_only(113, FLEET_FORGET_SERVER, 1);
 	worker->absent_looks = 1;
+	worker->absent_ms = 60000;
 	expect_nothing(&policy);
 }
 
@@ -575,6 +584,7 @@ TEST(the_local_policy_keeps_a_number)
 	world.now_us += 100 * HOUR_US;
 	expect_nothing(&policy);
 	world.workers[1].absent_looks = 1;
+	world.workers[1].absent_ms = 60000;
 	decide(&policy);
 	expect_only(101, FLEET_RETIRE_WORKER, world.workers[1].id);
 }

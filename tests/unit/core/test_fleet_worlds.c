@@ -28,6 +28,13 @@ enum kind {
 	KIND_MAX
 };
 
+static void be_missed(struct fleet_worker *worker, struct fleet_world *world)
+{
+	worker->absent_looks = 9;
+	worker->absent_ms = 60000;
+	fixture_unlist(world, worker->id);
+}
+
 static void add(struct fleet_world *world, enum kind kind)
 {
 	struct fleet_worker *worker = NULL;
@@ -43,6 +50,7 @@ static void add(struct fleet_world *world, enum kind kind)
 		worker->server_id = 0;
 		worker->server_created_us = 0;
 		worker->absent_looks = kind == INTENT ? 0 : 9;
+		worker->absent_ms = 60000;
 		fixture_unlist(world, worker->id);
 		return;
 	case BOOTING:
@@ -74,8 +82,8 @@ static void add(struct fleet_world *world, enum kind kind)
 		return;
 	case VANISHED:
 		worker = fixture_worker(world, WORKER_ACTIVE, 20 * MINUTE_US);
-		worker->absent_looks = 9;
-		fixture_unlist(world, worker->id);
+		worker->silent_ms = 20000;
+		be_missed(worker, world);
 		return;
 	case DRAINED:
 		(void)fixture_draining(world, FLEET_DRAIN_IDLE, 59 * MINUTE_US);
@@ -95,8 +103,7 @@ static void add(struct fleet_world *world, enum kind kind)
 	case ENDED_DELETED:
 		worker = fixture_worker(world, WORKER_TERMINATED, 20 * MINUTE_US);
 		worker->delete_us = NOW_US - MINUTE_US;
-		worker->absent_looks = 9;
-		fixture_unlist(world, worker->id);
+		be_missed(worker, world);
 		return;
 	}
 }

@@ -1,0 +1,180 @@
+#include "base/check.h"
+#include "fleet/sim.h"
+
+static uint64_t maybe(struct prng *prng, uint64_t permille_max)
+{
+	return prng_chance(prng, 500) ? 1 + prng_below(prng, permille_max) : 0;
+}
+
+static void choose_policy(struct sim *sim)
+{
+	struct prng *prng = &sim->prng;
+	struct fleet_policy *policy = &sim->policy;
+	fleet_policy_default(policy);
+	policy->max = 1 + prng_below(prng, 6);
+	policy->min = prng_below(prng, 2);
+	policy->warm = prng_below(prng, 2);
+	policy->slots = 1 + (uint32_t)prng_below(prng, HOST_SLOTS_MAX);
+	policy->start_deadline_ms = 300000;
+	policy->orphan_ms = 300000;
+	policy->cool_withdrawn_ms = 600000;
+	policy->cool_no_start_ms = 120000;
+	policy->cool_sold_out_ms = 60000;
+	policy->quota_pause_ms = 60000;
+	policy->creations_max = 1 + prng_below(prng, 8);
+	if (prng_chance(prng, 300))
+		policy->age_max_ms = 1800000;
+	if (prng_chance(prng, 300))
+		policy->network_limit = policy->max;
+	if (prng_chance(prng, 300))
+		policy->spend_limit_micros = 8800 * prng_between(prng, 1, 12);
+	sim->max = policy->max;
+	if (sim->store.plant == PLANT_ONE_TOO_MANY)
+		policy->max++;
+}
+
+void faults_choose(struct sim *sim)
+{
+	struct prng *prng = &sim->prng;
+	static const char *const locations[MODEL_CHOICES_MAX] = {"nbg1", "hel1", "fsn1"};
+	choose_policy(sim);
+	sim->faults = (struct sim_faults){
+		.store_before = maybe(prng, 20),
+		.store_after = maybe(prng, 20),
+		.crash = maybe(prng, 4),
+		.stall = maybe(prng, 2),
+		.cloud = {.before = maybe(prng, 100),
+			  .unknown = maybe(prng, 100),
+			  .after = maybe(prng, 200),
+			  .omits = maybe(prng, 100),
+			  .lags = maybe(prng, 400),
+			  .action_fails = maybe(prng, 200),
+			  .delete_fails = maybe(prng, 200),
+			  .slow_boot = maybe(prng, 300),
+			  .no_boot = maybe(prng, 200)},
+		.hosts = {.before = maybe(prng, 50),
+			  .after = maybe(prng, 50),
+			  .late = maybe(prng, 200)},
+	};
+	bool *const classes[] = {
+		&sim->faults.outages,	  &sim->faults.jumps,  &sim->faults.sell_outs,
+		&sim->faults.withdrawals, &sim->faults.quotas, &sim->faults.prices,
+		&sim->faults.vanishing,	  &sim->faults.pauses, &sim->faults.provider_outages,
+		&sim->faults.orphans,	  &sim->faults.kills,  &sim->faults.host_crashes,
+		&sim->faults.partitions,
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		*classes[i] = prng_chance(prng, 500);
+	sim->cloud.faults = sim->faults.cloud;
+	sim->cloud.choice_count = 1 + prng_below(prng, MODEL_CHOICES_MAX);
+	for (size_t i = 0; i < sim->cloud.choice_count; i++) {
+		struct fleet_choice *choice = &sim->cloud.choices[i];
+		(void)snprintf(choice->server_type, sizeof(choice->server_type), "cx23");
+		(void)snprintf(choice->location, sizeof(choice->location), "%s", locations[i]);
+		choice->price_hour_micros = 8800;
+	}
+}
+
+static size_t random_server(struct sim *sim)
+{
+	return (size_t)prng_below(&sim->prng, sim->cloud.server_count);
+}
+
+static void strike_store(struct sim *sim, uint64_t kind)
+{
+	struct prng *prng = &sim->prng;
+	if (kind == 0 && sim->faults.outages) {
+		sim->store_down_until_us = sim->now_us + prng_between(prng, 1, 60) * SIM_SECOND_US;
+		sim->store.up_since_us = sim->store_down_until_us + sim->store.clock_jump_us;
+		sim->shaken_us = sim->store_down_until_us;
+		sim_note(sim, "store down until", sim->store_down_until_us, 0);
+	}
+	if (kind == 1 && sim->faults.jumps) {
+		sim->store.clock_jump_us += prng_between(prng, -120, 120) * SIM_SECOND_US;
+		sim->shaken_us = sim->now_us;
+		sim->jump_count++;
+		sim_note(sim, "jump", sim->store.clock_jump_us, 0);
+	}
+	if (kind == 2 && sim->faults.pauses) {
+		sim->store.is_paused = !sim->store.is_paused;
+		sim_note(sim, "paused", sim->store.is_paused, 0);
+	}
+}
+
+static void strike_provider(struct sim *sim, uint64_t kind)
+{
+	struct prng *prng = &sim->prng;
+	size_t choice = (size_t)prng_below(prng, sim->cloud.choice_count);
+	if (kind == 3 && sim->faults.sell_outs)
+		sim->cloud.sold_out[choice] = !sim->cloud.sold_out[choice];
+	if (kind == 4 && sim->faults.withdrawals)
+		sim->cloud.withdrawn[choice] = !sim->cloud.withdrawn[choice];
+	if (kind == 5 && sim->faults.quotas)
+		sim->cloud.quota =
+			sim->cloud.quota == UINT64_MAX ? prng_below(prng, 4) : UINT64_MAX;
+	if (kind == 6 && sim->faults.prices)
+		sim->cloud.choices[choice].price_hour_micros = prng_between(prng, 4000, 12000);
+	if (kind == 7 && sim->faults.provider_outages)
+		sim->provider_away_until_us =
+			sim->now_us + prng_between(prng, 1, 120) * SIM_SECOND_US;
+	if (kind == 8 && sim->faults.orphans && sim->cloud.server_count < 20) {
+		size_t server =
+			model_cloud_add_server(&sim->cloud, prng_chance(prng, 500) ? 0 : 9999);
+		sim->cloud.servers[server].is_planted = true;
+	}
+	sim_note(sim, "provider", (int64_t)kind, (int64_t)choice);
+}
+
+static void strike_hosts(struct sim *sim, uint64_t kind)
+{
+	struct prng *prng = &sim->prng;
+	if (sim->cloud.server_count == 0)
+		return;
+	size_t place = random_server(sim);
+	struct model_server *server = &sim->cloud.servers[place];
+	struct host *host = place < sim->host_count ? &sim->hosts[place] : NULL;
+	if (kind == 9 && sim->faults.vanishing && !server->is_foreign && !server->is_planted &&
+	    server->deleted_us == 0) {
+		model_cloud_vanish(&sim->cloud, place);
+		sim_note(sim, "vanish", (int64_t)place, 0);
+	}
+	if (host == NULL)
+		return;
+	if (kind == 10 && sim->faults.host_crashes)
+		host_crash(host, sim->now_us);
+	if (kind == 11 && sim->faults.partitions)
+		host_cut_off(host, sim->now_us + prng_between(prng, 1, 90) * SIM_SECOND_US);
+	sim_note(sim, "host", (int64_t)kind, (int64_t)place);
+}
+
+void faults_strike(struct sim *sim)
+{
+	uint64_t kind = prng_below(&sim->prng, 13);
+	size_t place = (size_t)prng_below(&sim->prng, SIM_ORCHESTRATORS);
+	strike_store(sim, kind);
+	if (kind >= 3 && kind <= 8)
+		strike_provider(sim, kind);
+	if (kind >= 9 && kind <= 11)
+		strike_hosts(sim, kind);
+	if (kind == 12 && sim->faults.kills) /* at its next call */
+		sim->orchestrators[place].crashed = true;
+}
+
+void faults_end(struct sim *sim)
+{
+	sim->faults = (struct sim_faults){0};
+	sim->cloud.faults = (struct model_cloud_faults){0};
+	sim->cloud.quota = UINT64_MAX;
+	for (size_t i = 0; i < MODEL_CHOICES_MAX; i++) {
+		sim->cloud.sold_out[i] = false;
+		sim->cloud.withdrawn[i] = false;
+	}
+	sim->store.is_paused = false;
+	sim->store_down_until_us = 0;
+	sim->provider_away_until_us = 0;
+	sim->policy.min = 0;
+	sim->policy.warm = 0;
+	sim->policy.spend_limit_micros = 0;
+	for (size_t i = 0; i < sim->host_count; i++)
+		sim->hosts[i].cut_off_us = 0;
+}

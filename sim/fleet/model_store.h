@@ -1,0 +1,112 @@
+/* A model of PostgreSQL as the fleet sees it: workers' rows, the queue with its leases, coolings,
+ * the ledger, the lead. It keeps what the real store promises (orchestrator/ports.h,
+ * sql/functions), which fleet/conformance.h checks of both. Its clock is the simulation's, and may
+ * jump. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fleet/plant.h"
+#include "orchestrator/ports.h"
+
+#define MODEL_LEAD_US	 INT64_C(10000000) /* a lead that is not renewed ends */
+#define MODEL_LOSSES_MAX 3		   /* attempts lost with their worker */
+#define MODEL_UNNAMED_US INT64_C(15000000) /* then an unnamed lease is given back */
+#define MODEL_FORGET_US	 INT64_C(3600000000)
+#define MODEL_RETRY_US	 INT64_C(3000000)
+#define MODEL_CLAIMS_MAX 64
+
+enum model_job_state { MODEL_READY = 1, MODEL_DELAYED, MODEL_LEASED, MODEL_DONE, MODEL_LOST };
+
+struct model_job {
+	uint64_t cpu_millis, memory_bytes;
+	int64_t duration_us;
+	int64_t submitted_us;
+	enum model_job_state state;
+	uint32_t attempt, losses;
+	int64_t worker_id; /* of its lease */
+	uint64_t token;
+	int64_t claimed_us;
+	int64_t run_at_us;   /* while delayed */
+	uint32_t results;    /* recorded; must never exceed 1 */
+	uint64_t done_token; /* of the lease that completed it */
+	int64_t ended_us;
+};
+
+/* Ids of workers count from 1, in the order of rows. */
+struct model_row {
+	struct fleet_worker worker;
+	char name[FLEET_SERVER_NAME_BYTES];
+	struct fleet_pending pending;
+	int64_t last_seen_us;
+	int64_t ended_us;
+	uint32_t incarnation;
+	bool is_gone; /* its server, for certain: not listed any more */
+};
+
+struct model_store {
+	const int64_t *clock_us;
+	int64_t clock_jump_us; /* the database's clock minus the world's */
+	enum plant plant;
+	struct model_row *rows;
+	size_t row_count, row_capacity, rows_closed; /* all before are closed */
+	struct model_job *jobs;
+	size_t job_count, job_capacity, jobs_ended; /* all before have ended */
+	struct fleet_cooling coolings[FLEET_COOLINGS_MAX];
+	size_t cooling_count;
+	int64_t quota_until_us;
+	bool is_paused;
+	int64_t booked_micros;
+	uint64_t booked_hours;
+	uint64_t last_token;
+	uint64_t leader; /* session; 0: nobody */
+	int64_t fence;
+	int64_t lead_until_us;
+	int64_t up_since_us; /* rescue waits one TTL after a restart */
+};
+
+void model_store_init(struct model_store *store, const int64_t *clock_us);
+void model_store_release(struct model_store *store);
+int64_t model_store_now(const struct model_store *store);
+
+/* What users and workers do. Worker calls return -1 when the worker was given up. */
+size_t model_store_submit(struct model_store *store, uint64_t cpu_millis, uint64_t memory_bytes,
+			  int64_t duration_us);
+MUST_CHECK int model_store_join(struct model_store *store, int64_t worker_id, uint32_t slots,
+				uint32_t *ret_incarnation);
+
+struct model_claim {
+	size_t job;
+	uint64_t token;
+};
+MUST_CHECK int model_store_claim(struct model_store *store, int64_t worker_id, uint32_t incarnation,
+				 size_t want, struct model_claim *ret_claims, size_t *ret_count);
+/* ret_lost: the lease is not the caller's any more. */
+MUST_CHECK int model_store_complete(struct model_store *store, int64_t worker_id,
+				    uint32_t incarnation, const struct model_claim *claim,
+				    bool *ret_lost);
+/* claims: what the worker runs; ret_stop[i]: it is not its any more. */
+MUST_CHECK int model_store_heartbeat(struct model_store *store, int64_t worker_id,
+				     uint32_t incarnation, const struct model_claim *claims,
+				     size_t count, bool *ret_stop);
+
+/* For the port alone: a new provisioning row; and the end of all leases of a worker, whose jobs are
+ * tried again or have been lost too often. Returns their number. */
+struct model_row *model_store_add_row(struct model_store *store);
+int64_t model_store_lose(struct model_store *store, int64_t worker_id);
+
+/* NULL if there is none. */
+struct model_row *model_store_row(struct model_store *store, int64_t worker_id);
+
+/* One client of the store, with what goes wrong on its way: enter before a call (an error: without
+ * effect), leave after it (an error: the answer is lost). Both may be NULL. */
+struct model_session {
+	struct model_store *store;
+	uint64_t id; /* not 0; a new one for each life of an orchestrator */
+	void *context;
+	int (*enter)(void *context, struct error *err);
+	int (*leave)(void *context, struct error *err);
+};
+void model_store_port(struct model_session *session, struct fleet_store *ret);

@@ -1,0 +1,143 @@
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "fleet/sim.h"
+
+#define RESTART_MAX_S 30
+#define STALL_MAX_S                                                                    \
+	20 /* shorter than adopt_ms: a process that stands still for longer may create \
+	    * the server of an intent that was given up */
+#define WAKE_US INT64_C(50000)
+
+static void schedule(struct sim_orchestrator *self, int64_t delay_us)
+{
+	self->due_us = self->sim->now_us + delay_us;
+	struct event event = {.at_us = self->due_us,
+			      .kind = EVENT_STEP,
+			      .who = self->index,
+			      .generation = ++self->chain};
+	timeline_add(&self->sim->timeline, event);
+}
+
+static int stand_still(struct sim_orchestrator *self)
+{
+	struct sim *sim = self->sim;
+	self->stalled = true;
+	sim_note(sim, "stall", (int64_t)self->index, 0);
+	sim_pass(sim, sim->now_us + prng_between(&sim->prng, 1, STALL_MAX_S) * SIM_SECOND_US);
+	return 0;
+}
+
+/* Between any two calls of a port an orchestrator may die, or stand still. */
+static int enter(void *context, struct error *err)
+{
+	struct sim_orchestrator *self = context;
+	struct sim *sim = self->sim;
+	if (!self->crashed && self->in_step && prng_chance(&sim->prng, sim->faults.crash)) {
+		self->crashed = true;
+		sim_note(sim, "crash", (int64_t)self->index, 0);
+	}
+	if (self->crashed)
+		return error_set(err, ERR_INTERNAL, "crashed");
+	if (!self->stalled && sim->depth == 0 && prng_chance(&sim->prng, sim->faults.stall))
+		return stand_still(self);
+	return 0;
+}
+
+static int store_enter(void *context, struct error *err)
+{
+	struct sim_orchestrator *self = context;
+	struct sim *sim = self->sim;
+	if (enter(context, err) < 0)
+		return -1;
+	if (sim->now_us < sim->store_down_until_us ||
+	    prng_chance(&sim->prng, sim->faults.store_before))
+		return error_set(err, ERR_UNAVAILABLE, "the database does not answer");
+	return 0;
+}
+
+static int store_leave(void *context, struct error *err)
+{
+	struct sim_orchestrator *self = context;
+	struct sim *sim = self->sim;
+	if (prng_chance(&sim->prng, sim->faults.store_after))
+		return error_set(err, ERR_UNAVAILABLE, "the answer was lost");
+	return enter(context, err);
+}
+
+static void start(struct sim_orchestrator *self)
+{
+	struct sim *sim = self->sim;
+	self->crashed = false;
+	self->store_session = (struct model_session){.store = &sim->store,
+						     .id = ++sim->last_session,
+						     .context = self,
+						     .enter = store_enter,
+						     .leave = store_leave};
+	self->cloud_session = (struct model_cloud_session){
+		.cloud = &sim->cloud, .context = self, .enter = enter, .leave = enter};
+	model_store_port(&self->store_session, &self->store);
+	model_cloud_port(&self->cloud_session, &self->cloud);
+	self->loop = fleet_loop_new(&self->store, &self->cloud, &sim->policy, &sim->listener);
+	sim_note(sim, "start", (int64_t)self->index, 0);
+}
+
+void orchestrators_init(struct sim *sim)
+{
+	for (size_t i = 0; i < SIM_ORCHESTRATORS; i++) {
+		struct sim_orchestrator *self = &sim->orchestrators[i];
+		*self = (struct sim_orchestrator){.sim = sim, .index = i};
+		start(self);
+		schedule(self, (int64_t)i * SIM_SECOND_US);
+	}
+}
+
+void orchestrators_release(struct sim *sim)
+{
+	for (size_t i = 0; i < SIM_ORCHESTRATORS; i++)
+		fleet_loop_free(sim->orchestrators[i].loop);
+}
+
+void orchestrators_wake(struct sim *sim)
+{
+	for (size_t i = 0; i < SIM_ORCHESTRATORS; i++) {
+		struct sim_orchestrator *self = &sim->orchestrators[i];
+		if (self->loop != NULL && !self->in_step && self->due_us > sim->now_us + WAKE_US)
+			schedule(self, WAKE_US);
+	}
+}
+
+static void die(struct sim_orchestrator *self)
+{
+	struct sim *sim = self->sim;
+	fleet_loop_free(self->loop);
+	self->loop = NULL;
+	schedule(self, prng_between(&sim->prng, 1, RESTART_MAX_S) * SIM_SECOND_US);
+}
+
+void orchestrator_step(struct sim_orchestrator *self)
+{
+	struct sim *sim = self->sim;
+	struct fleet_step step = {0};
+	struct error err = {0};
+	if (self->loop == NULL)
+		start(self);
+	self->in_step = true;
+	self->stalled = false;
+	int result = fleet_loop_step(self->loop, &step, &err);
+	self->in_step = false;
+	if (self->crashed) {
+		die(self);
+		return;
+	}
+	if (result < 0)
+		sim_note(sim, "step failed", (int64_t)self->index, (int64_t)err.code);
+	else if (step.action_count > 0)
+		sim_note(sim, "acted", (int64_t)self->index, (int64_t)step.action_count);
+	if (result == 0 && sim->is_calm && step.leads && step.action_count == 0 &&
+	    checks_are_done(sim))
+		sim->is_over = true;
+	/* A loaded machine steps later than it should. */
+	uint64_t delay_ms = (result == 0 ? step.next_ms : 1000) * (1 + prng_below(&sim->prng, 3));
+	schedule(self, (int64_t)delay_ms * 1000);
+}

@@ -1,0 +1,13 @@
+/* Bugs to be planted; 0: none. */
+#pragma once
+
+enum plant {
+	PLANT_NONE = 0,
+#define X(NAME, name, meaning) PLANT_##NAME,
+#include "fleet/plants.def"
+#undef X
+	PLANT_MAX
+};
+const char *plant_name(enum plant plant);
+/* PLANT_NONE for an unknown name. */
+enum plant plant_parse(const char *name);

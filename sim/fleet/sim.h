@@ -1,0 +1,123 @@
+/* One simulated run: real orchestrators (fleet_loop, fleet_decide) and modelled workers on a
+ * modelled store and provider, under a virtual clock and one seed. First things go wrong, then they
+ * stop going wrong, and everything has to end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fleet/host.h"
+#include "fleet/model_cloud.h"
+#include "fleet/model_store.h"
+#include "fleet/plant.h"
+#include "fleet/prng.h"
+#include "fleet/timeline.h"
+#include "orchestrator/fleet_loop.h"
+
+#define SIM_ORCHESTRATORS 2
+#define SIM_START_US	  INT64_C(1800000000000000)
+#define SIM_SECOND_US	  INT64_C(1000000)
+#define SIM_MINUTE_US	  (60 * SIM_SECOND_US)
+
+/* What may go wrong in a run, chosen by its seed; 0 or false: not in this one. Rates in permille of
+ * the calls concerned. */
+struct sim_faults {
+	uint64_t store_before, store_after; /* errors of orchestrators' store calls */
+	uint64_t crash, stall;		    /* of an orchestrator, at a port call */
+	struct model_cloud_faults cloud;
+	struct host_faults hosts;
+	bool outages, jumps, sell_outs, withdrawals, quotas, prices, provider_outages;
+	bool vanishing, host_crashes, partitions, pauses, orphans, kills;
+};
+
+struct sim;
+
+struct sim_orchestrator {
+	struct sim *sim;
+	size_t index;
+	struct fleet_loop *loop; /* NULL while it is down */
+	struct fleet_store store;
+	struct fleet_cloud cloud;
+	struct model_session store_session;
+	struct model_cloud_session cloud_session;
+	uint64_t chain; /* of its step events: older ones are dropped */
+	int64_t due_us;
+	bool in_step;
+	bool stalled; /* once in this step */
+	bool crashed; /* dies when the step returns; until then no call has an effect */
+};
+
+/* What is remembered of a worker's row, to see it change. */
+struct sim_shadow {
+	enum worker_state state;
+	int64_t useless_since_us; /* its server exists without a living row; 0: it does not */
+};
+
+struct sim {
+	uint64_t seed;
+	struct prng prng;
+	int64_t now_us;
+	struct timeline timeline;
+	struct model_store store;
+	struct model_cloud cloud;
+	struct host *hosts; /* one for each server */
+	size_t host_count;
+	struct fleet_policy policy;
+	uint64_t max; /* servers; the policy's, unless that is a planted bug */
+	struct sim_faults faults;
+	struct sim_orchestrator orchestrators[SIM_ORCHESTRATORS];
+	struct fleet_listener listener;
+	uint64_t last_session;
+	unsigned depth; /* of stalls within events */
+	bool is_calm;
+	int64_t calm_us, submit_until_us, deadline_us;
+	int64_t store_down_until_us, provider_away_until_us, shaken_us; /* last outage or jump */
+	uint64_t jump_count;
+	/* Checks */
+	struct sim_shadow *shadows; /* one for each row */
+	size_t shadow_count;
+	int64_t *stray_since_us; /* one for each server: it exists without a living row; 0: no */
+	size_t stray_count;
+	enum model_job_state *job_states; /* of ended jobs, else 0 */
+	size_t job_count;
+	bool is_over;
+	/* Result */
+	uint64_t events;
+	uint64_t hash;
+	bool is_traced;
+	bool has_failed;
+	char failure[256];
+};
+
+/* Runs to the end, or to the first broken invariant. */
+void sim_run(struct sim *sim, uint64_t seed, enum plant plant, bool is_traced);
+void sim_release(struct sim *sim);
+
+/* Within: */
+
+/* Mixes what happens into the hash of the run, and prints it if the run is traced. */
+void sim_note(struct sim *sim, const char *what, int64_t a, int64_t b);
+/* The first one counts. */
+__attribute__((format(printf, 2, 3))) void sim_fail(struct sim *sim, const char *format, ...);
+/* Lets everything else happen until then. */
+void sim_pass(struct sim *sim, int64_t until_us);
+
+void orchestrators_init(struct sim *sim);
+void orchestrators_release(struct sim *sim);
+void orchestrator_step(struct sim_orchestrator *orchestrator);
+/* Steps the leader soon: jobs have arrived. */
+void orchestrators_wake(struct sim *sim);
+
+/* Chooses what goes wrong in this run, and the policy. */
+void faults_choose(struct sim *sim);
+/* One thing goes wrong. */
+void faults_strike(struct sim *sim);
+void faults_end(struct sim *sim);
+
+/* After every event. */
+void checks_run(struct sim *sim);
+/* Whether all has ended that should; fails the run if something is left over. */
+bool checks_are_done(struct sim *sim);
+void checks_at_end(struct sim *sim);
+void checks_on_created(struct sim *sim, size_t server);
+void checks_on_deleting(struct sim *sim, size_t server);
