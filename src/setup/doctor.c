@@ -8,6 +8,7 @@
 static const struct check_table *const all_tables[] = {
 	&doctor_environment, &doctor_api, &doctor_network, &doctor_fleet, &doctor_database};
 
+PRINTF_FORMAT(3, 0)
 static void fill(struct finding *ret, enum finding_state state, const char *format, va_list args)
 {
 	*ret = (struct finding){.state = state};

@@ -176,6 +176,22 @@ check_output "few requests are left" "0: ; api-budget" spend 300
 check_output "none is left" "1: api-budget; " spend 0
 check "… which is explained" explains
 
+healthy crowd
+crowd() { # numbers of the first and the last server
+	local i
+	for ((i = $1; i <= $2; i++)); do
+		api POST /servers "{\"name\":\"crowd-$i\",\"server_type\":\"cx23\",\"image\":\"debian-12\",\"location\":\"nbg1\",
+			\"start_after_create\":false,\"labels\":{\"managed-by\":\"rgrid\"},\"networks\":[$(network_id)]}" >/dev/null
+	done
+	wait_until 60 members_are $(($2 + 1))
+}
+members_are() { [ "$(value "len(a['networks'][0]['servers'])" /networks)" = "$1" ]; }
+crowd 1 89
+check_output "the network is nearly full" "0: ; net-members" here
+check "… which is explained" explains
+crowd 90 99
+check_output "the network is full" "1: net-members; " here
+
 # ---- workers, which must have lived a while: the simulator's memory is put two hours back
 healthy fleet
 network_id >"$TEST_DIR/id"
