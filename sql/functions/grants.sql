@@ -27,7 +27,8 @@ GRANT EXECUTE ON FUNCTION
 	rg.month_cost(bigint),
 	rg.limit_set(bigint, bigint),
 	rg.batch_limit_cost(bigint, bigint),
-	rg.fleet_pause(boolean, text)
+	rg.fleet_pause(boolean, text),
+	rg.bundle_token_check(bytea, text)
 TO rgrid_api, rgrid_orchestrator;
 
 -- Accounts, and what a project may refer to.
@@ -38,6 +39,7 @@ GRANT INSERT ON rg.event TO rgrid_api, rgrid_orchestrator;
 GRANT EXECUTE ON FUNCTION
 	rg.tick(),
 	rg.worker_create(text, text),
+	rg.worker_must_enrol(bigint, bigint, bigint, bytea),
 	rg.worker_dead(bigint, text, smallint),
 	rg.worker_drain(bigint),
 	rg.fleet_lead(text, interval),

@@ -22,6 +22,10 @@ BEGIN
 		RAISE EXCEPTION 'the login "%" belongs to no worker', session_user USING ERRCODE = 'RG403';
 	END IF;
 	PERFORM pg_advisory_xact_lock(worker_id);
+	IF EXISTS (SELECT FROM rg.worker w WHERE w.id = worker_id AND w.enrol_until IS NOT NULL
+			AND w.enrolled_at IS NULL) THEN
+		RAISE EXCEPTION 'this worker has not enrolled' USING ERRCODE = 'RG403';
+	END IF;
 	UPDATE rg.worker w SET
 		state = CASE w.state WHEN 3 THEN 3 ELSE 2 END, -- draining stays so, else active
 		incarnation = w.incarnation + 1,
@@ -55,7 +59,8 @@ BEGIN
 	PERFORM pg_advisory_xact_lock(v_worker);
 	UPDATE rg.worker w SET state = 4, ended_at = now(), blob_key_sha256 = NULL,
 		reason = left(p_reason, 500)
-	WHERE w.id = v_worker AND w.incarnation = p_incarnation AND w.state IN (2, 3);
+	WHERE w.id = v_worker AND w.incarnation = p_incarnation AND w.incarnation > 0
+		AND w.state IN (2, 3);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'this worker is no longer part of the fleet' USING ERRCODE = 'RG403';
 	END IF;

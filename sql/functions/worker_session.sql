@@ -21,7 +21,7 @@ BEGIN
 	IF state NOT IN (2, 3) THEN -- active, draining
 		RAISE EXCEPTION 'this worker is no longer part of the fleet' USING ERRCODE = 'RG403';
 	END IF;
-	IF v_incarnation IS DISTINCT FROM p_incarnation THEN
+	IF v_incarnation IS DISTINCT FROM p_incarnation OR v_incarnation = 0 THEN -- 0: never joined
 		RAISE EXCEPTION 'this worker was given up, or has started anew, since it joined'
 			USING ERRCODE = 'RG403', HINT = 'kill all jobs, then join again';
 	END IF;

@@ -12,6 +12,9 @@ FROM rg.tick() t;
 WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 SELECT pg_notify('rg_wake', '') FROM setting;
 
+-- name: orchestrator_worker_must_enrol
+SELECT rg.worker_must_enrol($1, $2, $3, $4);
+
 -- name: orchestrator_worker_create
 -- A worker outside of any fleet's decision: for benchmarks.
 SELECT id, login FROM rg.worker_create($1, $2);

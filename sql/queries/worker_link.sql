@@ -1,6 +1,9 @@
 -- The calls of a worker: all that its login may execute. Parameters and results travel in binary, so
 -- every parameter's type is spelled out.
 
+-- name: worker_enrol
+SELECT rg_worker.enrol($1::text);
+
 -- name: worker_join
 SELECT worker_id, incarnation
 FROM rg_worker.join($1::int4, $2::int4, $3::int8, $4::text, $5::text, $6::text[], $7::bytea);

@@ -14,3 +14,9 @@ void conninfo_append(struct buf *out, const char *key, const char *value);
  * password and passfile are replaced. ERR_INVALID when libpq cannot read it. */
 MUST_CHECK int conninfo_with_login(const char *conninfo, const char *user, const char *password,
 				   struct buf *out, struct error *err);
+/* As above, with the server's certificate demanded and checked against this CA and the name
+ * connected to, whatever `conninfo` said of that. */
+MUST_CHECK int conninfo_under_ca(const char *conninfo, const char *ca_file, struct buf *out,
+				 struct error *err);
+/* The value of one key; NULL when it is not there, or nothing can be read. To be freed. */
+char *conninfo_value(const char *conninfo, const char *key);

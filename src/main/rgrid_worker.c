@@ -7,18 +7,24 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/opts.h"
+#include "conf/conninfo.h"
 #include "core/limits.h"
 #include "sandbox/sandbox.h"
+#include "worker/enrol.h"
 #include "worker/worker.h"
 
 #define PROGRAM		  "rgrid-worker"
 #define DATABASE_VARIABLE "RGRID_WORKER_DATABASE"
+#define ENROL_PATIENCE_MS (10ULL * 60 * 1000)
 
 struct arguments {
 	const char *name;
 	uint64_t slots;
 	const char *state_directory;
 	const char *api_url;
+	const char *ca_file;
+	bool enrols;
+	uint64_t lost_ms_max;
 	uint64_t disk_bytes;
 };
 
@@ -33,6 +39,12 @@ static int parse(struct arguments *arguments, int argc, const char **argv, bool 
 			"Directory of its own for work, cache and sandbox", "directory"),
 		OPT_STR(0, "api-url", "URL", &arguments->api_url, "Address of the API, for blobs",
 			NULL),
+		OPT_STR(0, "ca-file", "FILE", &arguments->ca_file,
+			"Who must have signed the certificates of the database and the API", NULL),
+		OPT_FLAG(0, "enrol", &arguments->enrols,
+			 "Replace the login's password by one of this machine's own"),
+		OPT_DURATION(0, "give-up-after", "TIME", &arguments->lost_ms_max,
+			     "End when the grid has been lost for so long (default: never)"),
 		OPT_BYTES(0, "disk", "BYTES", &arguments->disk_bytes,
 			  "Size of each job's work directory (default 2 GiB)"),
 	};
@@ -41,7 +53,9 @@ static int parse(struct arguments *arguments, int argc, const char **argv, bool 
 		.synopsis = "--name NAME --state-dir DIR --api-url URL [options]",
 		.summary = "Runs jobs of the grid on this machine",
 		.description = "The login to the database is read from the environment: " //
-		DATABASE_VARIABLE ", a libpq connection string.",
+		DATABASE_VARIABLE
+			       ", a libpq connection string. With --enrol it is needed once only: "
+			       "afterwards the one in the state directory is used.",
 		.options = options,
 		.option_count = ARRAY_SIZE(options),
 	};
@@ -64,6 +78,41 @@ static int parse(struct arguments *arguments, int argc, const char **argv, bool 
 	return 0;
 }
 
+/* The login to work under; to be freed. */
+static int find_login(const struct arguments *arguments, char **ret, struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf secured;
+	CLEANUP(cleanup_free) char *given = NULL;
+	const struct enrol_options *options;
+
+	buf_init(&secured, CONNINFO_BYTES_MAX);
+	if (getenv(DATABASE_VARIABLE)) {
+		/* Out of the environment, which children inherit. */
+		given = xstrdup(getenv(DATABASE_VARIABLE));
+		(void)unsetenv(DATABASE_VARIABLE);
+	} else if (!arguments->enrols) {
+		return error_set(err, ERR_INVALID,
+				 DATABASE_VARIABLE " is not set: the worker has no database");
+	}
+	if (given && arguments->ca_file) {
+		if (conninfo_under_ca(given, arguments->ca_file, &secured, err) < 0)
+			return -1;
+		free(given);
+		given = buf_detach(&secured);
+	}
+	if (!arguments->enrols) {
+		*ret = TAKE_PTR(given);
+		return 0;
+	}
+	options = &(struct enrol_options){
+		.state_directory = arguments->state_directory,
+		.conninfo = given,
+		.patience_ms =
+			arguments->lost_ms_max > 0 ? arguments->lost_ms_max : ENROL_PATIENCE_MS,
+	};
+	return enrol(options, ret, err);
+}
+
 static int work(int argc, const char **argv, struct error *err)
 {
 	struct arguments arguments = {.slots = 1, .disk_bytes = DEFAULT_DISK_BYTES};
@@ -75,20 +124,21 @@ static int work(int argc, const char **argv, struct error *err)
 		return -1;
 	if (help)
 		return 0;
-	if (!getenv(DATABASE_VARIABLE))
-		return error_set(err, ERR_INVALID,
-				 DATABASE_VARIABLE " is not set: the worker has no database");
-	/* Out of the environment, which children inherit. */
-	conninfo = xstrdup(getenv(DATABASE_VARIABLE));
-	(void)unsetenv(DATABASE_VARIABLE);
+	if (find_login(&arguments, &conninfo, err) < 0)
+		return -1;
 	options = (struct worker_options){
 		.name = arguments.name,
 		.slots = (size_t)arguments.slots,
 		.state_directory = arguments.state_directory,
 		.api_url = arguments.api_url,
+		.ca_file = arguments.ca_file,
 		.conninfo = conninfo,
 		.disk_bytes = arguments.disk_bytes,
+		.lost_ms_max = arguments.lost_ms_max,
 	};
+	/* The watchdog is fed by the enclosed process, which is not the one that systemd started.
+	 */
+	(void)unsetenv("WATCHDOG_PID");
 	if (sandbox_enclose(err) < 0)
 		return -1;
 	return worker_run(&options, err);

@@ -11,6 +11,7 @@
 #include "conf/conninfo.h"
 #include "orchestrator/fleet_rows.h"
 #include "store/queries.h"
+#include "store/scram.h"
 
 #define PASSWORD_CHARS	   32
 #define NAME_CHARS	   8 /* 40 random bits: names are unique, and a clash is refused */
@@ -127,13 +128,15 @@ static int store_intend(void *context, int64_t fence, const struct fleet_choice 
 	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
 	CLEANUP(cleanup_buf) struct buf login;
 	char password[PASSWORD_CHARS + 1];
+	char verifier[SCRAM_VERIFIER_BYTES];
 
 	buf_init(&login, CONNINFO_BYTES_MAX);
 	base62_random(password, PASSWORD_CHARS);
+	scram_verifier_random(password, verifier);
 	random_name(options->name_prefix, ret->name);
 	pg_param_i64(&params, fence);
 	pg_param_text(&params, ret->name);
-	pg_param_text(&params, password);
+	pg_param_text(&params, verifier);
 	pg_param_text(&params, choice->server_type);
 	pg_param_text(&params, choice->location);
 	pg_param_i64(&params, (int64_t)choice->cpu_millis);

@@ -42,6 +42,7 @@ struct transfers {
 	sd_event *event;
 	CURLM *multi;
 	char *api_url;
+	char *ca_file;	      /* NULL: the system's */
 	char *authorization;  /* header line */
 	struct transfer *all; /* in order of arrival */
 	size_t running;
@@ -183,6 +184,10 @@ static void transfer_options(struct transfer *transfer, const char *url)
 
 	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (transfer->owner->ca_file) {
+		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->owner->ca_file);
+		(void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -408,7 +413,8 @@ void transfer_cancel(struct transfer *transfer)
 		transfer_free(transfer);
 }
 
-int transfers_new(sd_event *event, const char *api_url, struct transfers **ret, struct error *err)
+int transfers_new(sd_event *event, const char *api_url, const char *ca_file, struct transfers **ret,
+		  struct error *err)
 {
 	struct transfers *transfers;
 	size_t bytes = strlen(api_url);
@@ -424,6 +430,7 @@ int transfers_new(sd_event *event, const char *api_url, struct transfers **ret, 
 	while (bytes > 0 && api_url[bytes - 1] == '/')
 		bytes--;
 	transfers->api_url = xstrndup(api_url, bytes);
+	transfers->ca_file = ca_file ? xstrdup(ca_file) : NULL;
 	transfers->authorization = xstrdup("Authorization:");
 	transfers->multi = curl_multi_init();
 	CHECK(transfers->multi != NULL);
@@ -448,6 +455,7 @@ void transfers_free(struct transfers *transfers)
 	task_release(&transfers->start);
 	sd_event_unref(transfers->event);
 	free(transfers->api_url);
+	free(transfers->ca_file);
 	free(transfers->authorization);
 	free(transfers);
 	curl_global_cleanup();

@@ -29,8 +29,9 @@ struct transfer;  /* one of them */
  */
 typedef void (*transfer_done_fn)(void *context, const struct error *err);
 
-MUST_CHECK int transfers_new(sd_event *event, const char *api_url, struct transfers **ret,
-			     struct error *err);
+/* ca_file: who must have signed an https:// server's certificate; NULL: whom the system trusts. */
+MUST_CHECK int transfers_new(sd_event *event, const char *api_url, const char *ca_file,
+			     struct transfers **ret, struct error *err);
 /* No transfer may be left. NULL is fine. */
 void transfers_free(struct transfers *transfers);
 /* The bearer's text ("rgw_…"), copied. */

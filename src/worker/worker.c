@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/check.h"
 #include "base/encode.h"
@@ -54,6 +55,7 @@ struct worker {
 	struct task turn;   /* once a turn, after everything that changed something */
 	struct timer retry; /* after a failed call */
 	struct timer leave;
+	struct timer lost; /* armed while it has no standing in the fleet */
 };
 
 static void wake(struct worker *worker)
@@ -89,6 +91,20 @@ static void finish(struct worker *worker)
 	CHECK(sd_event_exit(worker->event, 0) >= 0);
 }
 
+static void on_lost(void *context)
+{
+	struct worker *worker = context;
+
+	error_set(&worker->failure, ERR_UNAVAILABLE, "the grid has been lost for too long");
+	finish(worker);
+}
+
+static void count_as_lost(struct worker *worker)
+{
+	if (worker->options->lost_ms_max > 0)
+		timer_arm_if_idle(&worker->lost, worker->options->lost_ms_max);
+}
+
 static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
 {
 	struct worker *worker = context;
@@ -98,6 +114,8 @@ static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
 	(void)id_format(ID_WORKER, worker_id, id);
 	credential = xasprintf("rgw_%s_%s", id + strlen(id_kind_prefix(ID_WORKER)), worker->secret);
 	transfers_set_credential(worker->transfers, credential);
+	timer_disarm(&worker->lost);
+	(void)sd_notifyf(0, "READY=1\nSTATUS=Joined as %s", id);
 	log_info("worker.joined", F_STR("worker", id), F_INT("incarnation", incarnation),
 		 F_INT("slots", worker->options->slots));
 	dispatcher_ask(worker->dispatcher);
@@ -108,6 +126,8 @@ static void on_fenced(void *context, const char *why)
 	struct worker *worker = context;
 
 	log_warning("worker.fenced", F_STR("reason", why), F_INT("jobs", worker->roster.count));
+	(void)sd_notify(0, "STATUS=Without standing in the fleet");
+	count_as_lost(worker);
 	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS);
 	wake(worker);
 }
@@ -369,7 +389,8 @@ static int worker_open(struct worker *worker, struct error *err)
 
 	raise_descriptor_limit(options->slots);
 	if (watch_signals(worker, err) < 0 || sandbox_open(&sandbox, &worker->sandbox, err) < 0 ||
-	    transfers_new(worker->event, options->api_url, &worker->transfers, err) < 0 ||
+	    transfers_new(worker->event, options->api_url, options->ca_file, &worker->transfers,
+			  err) < 0 ||
 	    open_directories(worker, err) < 0 || worker_link_new(&link, &worker->link, err) < 0)
 		return -1;
 	join_unenforced(worker);
@@ -388,6 +409,9 @@ static int worker_open(struct worker *worker, struct error *err)
 		.on_link_error = on_link_error,
 	};
 	open_dispatcher(worker);
+	count_as_lost(worker);
+	/* The loop feeds it by itself; without WATCHDOG_USEC this does nothing. */
+	(void)sd_event_set_watchdog(worker->event, true);
 	return 0;
 }
 
@@ -401,6 +425,7 @@ static void worker_init(struct worker *worker, sd_event *event,
 	task_init(&worker->turn, event, PRIORITY_TURN_END, on_turn, worker);
 	timer_init(&worker->retry, event, normal, on_retry, worker);
 	timer_init(&worker->leave, event, normal, on_leave_timeout, worker);
+	timer_init(&worker->lost, event, normal, on_lost, worker);
 }
 
 /* Kills what still runs. The link goes first, so that nothing is answered to a run that is gone. */
@@ -418,6 +443,7 @@ static void worker_release(struct worker *worker)
 	task_release(&worker->turn);
 	timer_release(&worker->retry);
 	timer_release(&worker->leave);
+	timer_release(&worker->lost);
 }
 
 int worker_run(const struct worker_options *options, struct error *err)

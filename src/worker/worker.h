@@ -13,8 +13,11 @@ struct worker_options {
 	size_t slots;
 	const char *state_directory;
 	const char *api_url;
+	const char *ca_file;  /* of the API, where it is https://; NULL: the system's */
 	const char *conninfo; /* the worker's own login */
 	uint64_t disk_bytes;  /* of each slot's work directory; 0: the sandbox's default */
+	uint64_t
+		lost_ms_max; /* without standing in the fleet, then it ends; 0: it never gives up */
 };
 
 /* A farewell that is not answered is given up. */
@@ -23,5 +26,7 @@ struct worker_options {
 
 /* Runs until the worker has left: SIGTERM (or the fleet) drains it, a second SIGTERM or SIGINT
  * kills its jobs, which are then tried again elsewhere. ERR_FORBIDDEN: the fleet does not know this
- * worker (any more). Call in the process that sandbox_enclose returned in. */
+ * worker (any more). ERR_UNAVAILABLE: the grid was lost for lost_ms_max. Feeds systemd's watchdog
+ * from the loop, and says READY once it has joined. Call in the process that sandbox_enclose
+ * returned in. */
 MUST_CHECK int worker_run(const struct worker_options *options, struct error *err);

@@ -31,7 +31,7 @@ denied() { # login SQL
 # Lists ------------------------------------------------------------------------------------------
 
 check_output "a worker may execute exactly these functions" \
-	"artifacts_add heartbeat join leave log_append release step" \
+	"artifacts_add enrol heartbeat join leave log_append release step" \
 	store_ask "SELECT string_agg(p.proname, ' ' ORDER BY p.proname COLLATE \"C\") FROM pg_proc p
 		WHERE p.pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
 		AND has_function_privilege('$worker', p.oid, 'EXECUTE')

@@ -60,7 +60,8 @@ static void set_up(struct fixture *fixture, const char *spec)
 	fixture->work_fd = open("work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fixture->spool_fd = open("spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	EXPECT(sd_event_new(&fixture->event) >= 0);
-	EXPECT_OK(transfers_new(fixture->event, "http://127.0.0.1:1", &fixture->transfers, &err),
+	EXPECT_OK(transfers_new(fixture->event, "http://127.0.0.1:1", NULL, &fixture->transfers,
+				&err),
 		  err);
 	EXPECT_OK(cache_open(fixture->event, "cache", CACHE_BYTES_MAX, fixture->transfers,
 			     &fixture->cache, &err),
