@@ -1,0 +1,116 @@
+#!/bin/bash
+# What a new machine is told: valid for the real cloud-init, read verbatim by sh; its script the promised bundle over TLS only; units of all daemons are what systemd expects of them.
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+tap_begin
+print=${RGRID_BUILD:-build}/tests/unit/orchestrator/print_user_data
+server=
+tap_at_exit() { [ -z "$server" ] || kill "$server" 2>/dev/null; }
+
+# shellcheck disable=SC2016 # that nothing expands is the point
+hostile='host=x password='\''a" $(touch '$TEST_DIR/ran') `id` \ # é: [x] {y} %s'\'
+unpack() { # writes the files of cloud-config $1 under $2
+	python3 - "$1" "$2" <<'PY'
+import base64, os, sys
+path = None
+for line in open(sys.argv[1]):
+    line = line.rstrip("\n")
+    if line.startswith("- path: "):
+        path = sys.argv[2] + line[8:]
+    elif line.startswith("  content: "):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "wb").write(base64.b64decode(line[11:], validate=True))
+PY
+}
+echo 'a program' >"$TEST_DIR/rgrid-worker"
+chmod 755 "$TEST_DIR/rgrid-worker"
+mkdir -p "$TEST_DIR/pack/bin" "$TEST_DIR/www/bundle"
+cp "$TEST_DIR/rgrid-worker" "$TEST_DIR/pack/bin/"
+tar -czf "$TEST_DIR/b.tar.gz" -C "$TEST_DIR/pack" .
+digest=$(sha256sum "$TEST_DIR/b.tar.gz" | cut -c1-64)
+cp "$TEST_DIR/b.tar.gz" "$TEST_DIR/www/bundle/$digest.tar.gz"
+check "(certificates)" tests/tools/make-certificates "$TEST_DIR" 127.0.0.1
+# The control plane's side, on a free port.
+python3 - "$TEST_DIR" >"$TEST_DIR/port" 2>"$TEST_DIR/requests" <<'PY' &
+import functools, http.server, ssl, sys
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        print(self.path, self.headers["Authorization"], file=sys.stderr, flush=True)
+        super().do_GET()
+    def log_message(self, *args):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=sys.argv[1] + "/www"))
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + "/server.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+PY
+server=$!
+check "(a server)" wait_until 30 test -s "$TEST_DIR/port"
+url=https://127.0.0.1:$(cat "$TEST_DIR/port")
+
+"$print" "$hostile" "w \"1\" \$x" "$url" "" "$digest" "$(cat "$TEST_DIR/ca.crt")
+" >"$TEST_DIR/user-data"
+root=$(find /var/cache/rgrid -maxdepth 1 -name 'machine-root-*' 2>/dev/null | head -n 1)
+if [ "$(id -u)" -eq 0 ] && [ -n "$root" ]; then
+	# The file stands in the shared root for this process alone.
+	schema() {
+		# shellcheck disable=SC2016 # for the inner shell
+		unshare --mount --propagation private sh -c 'mount --bind "$1" "$2/etc/hostname" &&
+			exec chroot "$2" cloud-init schema --config-file /etc/hostname' sh "$1" "$root"
+	}
+	check "cloud-init's own schema takes it" schema "$TEST_DIR/user-data"
+	echo 'runcmd: 7' | cat <(echo '#cloud-config') - >"$TEST_DIR/bad"
+	bad() { ! schema "$TEST_DIR/bad" >"$TEST_DIR/said" 2>&1 && grep runcmd "$TEST_DIR/said"; }
+	check "… which refuses others" bad
+else
+	skip "cloud-init's own schema takes it" "needs root and tools/make-machine-root"
+fi
+check "its files are whole" unpack "$TEST_DIR/user-data" "$TEST_DIR/root"
+etc=$TEST_DIR/root/etc/rgrid
+# shellcheck disable=SC2016 # for the inner shell
+check_output "sh reads the login verbatim" "$hostile" \
+	sh -c '. "$1"; printf %s "$RGRID_WORKER_DATABASE"' sh "$etc/first.env"
+check "… and runs nothing of it" test ! -e "$TEST_DIR/ran"
+boot() { # more variables
+	env RGRID_ETC="$etc" RGRID_OPT="$TEST_DIR/opt" RGRID_METADATA=http://127.0.0.1:1 "$@" \
+		sh "$TEST_DIR/root/usr/local/lib/rgrid/boot"
+}
+check "the script fetches the programs over TLS" boot
+check "… which are there" cmp "$TEST_DIR/opt/current/bin/rgrid-worker" "$TEST_DIR/rgrid-worker"
+check_output "… with its token" "/bundle/$digest.tar.gz Bearer token" cat "$TEST_DIR/requests"
+kill "$server"
+wait "$server" 2>/dev/null
+server=
+check "a machine that has them downloads nothing" boot
+rm -rf "$TEST_DIR/opt"
+check_exit 1 "without the control plane it ends at its deadline" boot
+check "… with no programs" test ! -e "$TEST_DIR/opt/current"
+if command -v shellcheck >/dev/null; then
+	check "the script is a clean one" shellcheck packaging/worker/boot.sh
+fi
+
+# Units --------------------------------------------------------------------------------------------
+if command -v systemd-analyze >/dev/null; then
+	for unit in packaging/systemd/*.service packaging/worker/*.service; do
+		copy=$TEST_DIR/$(basename "$unit")
+		# Programs that are not installed here are not what is asked.
+		sed 's#^ExecStart=[^ ]*/rgrid[^ ]*#ExecStart=/bin/true#' "$unit" >"$copy"
+		verify() { systemd-analyze verify --man=no "$copy" 2>"$TEST_DIR/verify" && ! grep -F "$copy" "$TEST_DIR/verify"; }
+		check "systemd takes $(basename "$unit")" verify
+	done
+	for unit in api orchestrator; do
+		check "rgrid-$unit.service is exposed little" systemd-analyze security --offline=yes \
+			--threshold=15 "packaging/systemd/rgrid-$unit.service"
+	done
+	# It makes namespaces, mounts and cgroups for jobs, as root: what is left to forbid is forbidden.
+	check "rgrid-worker.service no more than its work needs" systemd-analyze security --offline=yes \
+		--threshold=80 packaging/worker/rgrid-worker.service
+else
+	skip "systemd takes the units" "no systemd-analyze"
+fi
+check "the worker's unit is the one in the user data" \
+	cmp packaging/worker/rgrid-worker.service "$TEST_DIR/root/etc/systemd/system/rgrid-worker.service"
+tap_end
