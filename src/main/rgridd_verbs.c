@@ -9,6 +9,7 @@
 #include "setup/doctor.h"
 #include "setup/env_file.h"
 #include "setup/operator.h"
+#include "setup/pki.h"
 #include "setup/up.h"
 
 #define SCOPES_DEFAULT "read,run"
@@ -84,6 +85,17 @@ static int run_db_migrate(struct rgridd_call *call, struct error *err)
 static int run_db_status(struct rgridd_call *call, struct error *err)
 {
 	return operator_db_status(&call->conf, err);
+}
+
+static int run_db_expose(struct rgridd_call *call, struct error *err)
+{
+	call->expose.conf = &call->conf;
+	call->expose.env_file = call->env_file;
+	call->expose.dry_run = call->network.dry_run;
+	call->expose.json = call->json;
+	int result = db_expose(&call->expose, err);
+	opt_list_release(&call->expose.public_workers);
+	return result;
 }
 
 static int run_key_create(struct rgridd_call *call, struct error *err)
@@ -203,6 +215,13 @@ static const char network_rollback_description[] =
 	"file. Workers then use the database's public address, with TLS and one /32 rule for each; "
 	"nothing is opened here. The network stays, unless --delete-network is given.";
 
+static const char db_expose_description[] =
+	"Makes a PostgreSQL of Debian's listen on localhost and the private address alone: a "
+	"certificate under a private CA, a marked block in pg_hba.conf, a firewall table that "
+	"takes the port from the private side only, and then the proof. Run it again whenever you "
+	"like. Needs root. Without a private network, --public-ip and one --public-worker for "
+	"each worker open the public address to these alone.";
+
 static const char doctor_description[] =
 	"Looks, and changes nothing. Each check says ok, warn, broken, or skipped and why, with "
 	"what "
@@ -218,6 +237,11 @@ static const struct rgridd_verb verbs[] = {
 	 "", run_db_migrate, NULL},
 	{"db status", "[options]", "Say whether the database answers and is up to date",
 	 CONF_OPERATOR, 0, "", run_db_status, NULL},
+	{"db expose", "[options]", "Let workers reach PostgreSQL over the private network",
+	 CONF_OPERATOR, 0,
+	 "cluster database private-ip db-subnet orchestrator-env pki-dir public-ip public-worker "
+	 "rotate-certificate undo dry-run json",
+	 run_db_expose, db_expose_description},
 	{"key create", "[options] NAME", "Make an API key and print it", CONF_OPERATOR, 1,
 	 "project scopes expires", run_key_create, NULL},
 	{"key list", "[options]", "List a project's API keys", CONF_OPERATOR, 0, "project json",
@@ -274,16 +298,65 @@ void rgridd_call_init(struct rgridd_call *ret)
 	};
 }
 
+/* The key is what rows of the table name; two options may have one name for users. */
+struct own_option {
+	const char *key;
+	struct opt opt;
+};
+
+static size_t options_take(const struct rgridd_verb *verb, const struct own_option *all,
+			   size_t all_count, struct opt *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < all_count; i++) {
+		if (has_word(verb->options, all[i].key))
+			out[count++] = all[i].opt;
+	}
+	return count;
+}
+
+static size_t expose_options(const struct rgridd_verb *verb, struct db_expose_options *expose,
+			     struct opt *out)
+{
+	const struct own_option all[] = {
+		{"cluster", OPT_STR(0, "cluster", "VERSION/NAME", &expose->cluster,
+				    "The PostgreSQL cluster (default: the only one)", NULL)},
+		{"database", OPT_STR(0, "dbname", "NAME", &expose->database,
+				     "The database of workers (default: the configured one, "
+				     "or " DB_EXPOSE_DATABASE ")",
+				     NULL)},
+		{"private-ip",
+		 OPT_STR(0, "private-ip", "ADDRESS", &expose->private_ip,
+			 "This server's private address (default: " DB_EXPOSE_IP_VARIABLE
+			 ", or " DB_EXPOSE_IP_DEFAULT ")",
+			 NULL)},
+		{"db-subnet",
+		 OPT_STR(0, "subnet", "RANGE", &expose->subnet,
+			 "The workers' range (default: " DB_EXPOSE_SUBNET_DEFAULT ")", NULL)},
+		{"pki-dir", OPT_STR(0, "pki-dir", "DIRECTORY", &expose->pki_dir,
+				    "Where the private CA is (default: " PKI_DIRECTORY_DEFAULT ")",
+				    "directory")},
+		{"public-ip",
+		 OPT_STR(0, "public-ip", "ADDRESS", &expose->public_ip,
+			 "Without a private network: this server's public address", NULL)},
+		{"public-worker",
+		 OPT_LIST(0, "public-worker", "ADDRESS/32", &expose->public_workers,
+			  "With --public-ip: a worker's address; repeatable", NULL)},
+		{"rotate-certificate",
+		 OPT_FLAG(0, "rotate-certificate", &expose->rotate_certificate,
+			  "Make a new server certificate; connections stay")},
+		{"undo", OPT_FLAG(0, "undo", &expose->undo, "Take everything back but the CA")},
+	};
+	return options_take(verb, all, ARRAY_SIZE(all), out);
+}
+
 size_t rgridd_options(const struct rgridd_verb *verb, struct rgridd_call *call,
 		      struct conf_flags *flags, struct opt out[RGRIDD_OPTIONS_MAX])
 {
-	/* The key is what rows of the table name; two options may have one name for users. */
 	struct network_options *network = &call->network;
 	struct network_wish *wish = &network->wish;
-	const struct {
-		const char *key;
-		struct opt opt;
-	} own_options[] = {
+	const struct own_option own_options[] = {
 		{"env-file",
 		 OPT_STR(0, "env-file", "FILE", &call->env_file,
 			 "When ready, write RGRID_URL and RGRID_TOKEN to FILE (0600)", "file")},
@@ -335,9 +408,6 @@ size_t rgridd_options(const struct rgridd_verb *verb, struct rgridd_call *call,
 		{"json", OPT_FLAG(0, "json", &call->json, "Print JSON")},
 	};
 	size_t count = conf_options(verb->settings, flags, out);
-	for (size_t i = 0; i < ARRAY_SIZE(own_options); i++) {
-		if (has_word(verb->options, own_options[i].key))
-			out[count++] = own_options[i].opt;
-	}
-	return count;
+	count += options_take(verb, own_options, ARRAY_SIZE(own_options), out + count);
+	return count + expose_options(verb, &call->expose, out + count);
 }

@@ -9,6 +9,7 @@
 #include "base/opts.h"
 #include "conf/conf.h"
 #include "core/limits.h"
+#include "setup/db_expose.h"
 #include "setup/network.h"
 
 #define RGRIDD_PROGRAM	   "rgridd"
@@ -27,7 +28,8 @@ struct rgridd_call {
 	uint64_t lifetime_ms;
 	bool verbose;
 	bool json;
-	struct network_options network; /* of `network` and `doctor` */
+	struct network_options network;	 /* of `network` and `doctor` */
+	struct db_expose_options expose; /* of `db expose` */
 	bool listen_inherited;
 };
 

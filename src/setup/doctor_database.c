@@ -1,7 +1,23 @@
 /* Checks of the database, from where the control plane runs. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/str.h"
+#include "core/ipv4.h"
+#include "setup/db_expose.h"
+#include "setup/db_firewall.h"
+#include "setup/db_proof.h"
 #include "setup/doctor.h"
+#include "setup/pki.h"
 #include "store/migrate.h"
 #include "store/pg.h"
+#include "store/queries.h"
+
+#define FIX_EXPOSE	"rgrid db expose"
+#define VERSION_NUM_MIN 150000
 
 static void check_answers(struct doctor *doctor, struct finding *ret)
 {
@@ -38,9 +54,375 @@ static void check_schema(struct doctor *doctor, struct finding *ret)
 	}
 }
 
+/* The cluster on this machine and what it exposes, or is to expose. */
+struct view {
+	struct pg_debian cluster;
+	struct pg_in_force in_force;
+	struct db_expose_paths paths;
+	char *database;
+	char ip[IPV4_BYTES];
+	const char *sources[1];
+	struct db_exposure exposure;
+	bool has_conf; /* the drop-in exists */
+};
+
+static void view_release(struct view *view)
+{
+	pg_debian_release(&view->cluster);
+	pg_in_force_release(&view->in_force);
+	db_expose_paths_release(&view->paths);
+	free(view->database);
+}
+
+/* "listen_addresses = 'localhost,10.0.1.2'" of the drop-in. */
+static void read_ip(struct view *view)
+{
+	static const char before[] = "listen_addresses = 'localhost,";
+	CLEANUP(cleanup_buf) struct buf text;
+	struct error err = {0};
+
+	buf_init(&text, DB_TEXT_BYTES_MAX);
+	view->has_conf = access(view->paths.conf, F_OK) == 0;
+	if (fs_read(AT_FDCWD, view->paths.conf, &text, &err) < 0)
+		return;
+	const char *at = strstr(text.data, before);
+	if (at == NULL)
+		return;
+	at += strlen(before);
+	size_t bytes = strcspn(at, "'\n");
+	if (bytes < sizeof(view->ip))
+		(void)snprintf(view->ip, sizeof(view->ip), "%.*s", (int)bytes, at);
+}
+
+/* False: *ret is a skip with the reason. */
+static bool need_cluster(struct doctor *doctor, struct view *view, struct finding *ret)
+{
+	const struct doctor_options *options = doctor_options(doctor);
+	struct error err = {0};
+
+	view->database = db_expose_database(options->conf);
+	if (pg_debian_find(NULL, &view->cluster, &err) < 0 ||
+	    pg_debian_in_force(&view->cluster, view->database, &view->in_force, &err) < 0) {
+		finding_skipped(ret, "%s", err.msg);
+		return false;
+	}
+	db_expose_paths_make(&view->cluster, &view->in_force, PKI_DIRECTORY_DEFAULT, &view->paths);
+	return true;
+}
+
+/* As need_cluster, of one that is exposed, or that the environment says is. */
+static bool need_exposed(struct doctor *doctor, struct view *view, struct finding *ret)
+{
+	const struct network_wish *wish = &doctor_options(doctor)->wish;
+	const struct env_values *env = NULL;
+	struct error err = {0};
+	struct ipv4_range subnet = {0};
+	uint32_t ip = 0;
+
+	if (!need_cluster(doctor, view, ret))
+		return false;
+	bool wanted = doctor_env(doctor, &env, NULL, &err) == 0 && env->db_ip[0] != '\0';
+	(void)snprintf(view->ip, sizeof(view->ip), "%s", wanted ? env->db_ip : wish->ip);
+	read_ip(view);
+	if (!wanted && !view->has_conf) {
+		finding_skipped(ret, "the database is not exposed");
+		return false;
+	}
+	view->sources[0] = wish->subnet;
+	view->exposure = (struct db_exposure){
+		.database = view->database,
+		.ip = view->ip,
+		.sources = view->sources,
+		.source_count = 1,
+		.pem = view->paths.pem,
+		.port = view->cluster.port,
+		.is_public = ipv4_parse(view->ip, &ip, &err) < 0 ||
+			     ipv4_range_parse(wish->subnet, &subnet, &err) < 0 ||
+			     !ipv4_range_has(subnet, ip),
+	};
+	return true;
+}
+
+/* As need_exposed, where `db expose` has been: db-listening names it if not. */
+static bool need_settings(struct doctor *doctor, struct view *view, struct finding *ret)
+{
+	if (!need_exposed(doctor, view, ret))
+		return false;
+	if (view->has_conf)
+		return true;
+	finding_skipped(ret, "the database is not exposed");
+	return false;
+}
+
+static void check_version(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+
+	if (!need_cluster(doctor, &view, ret))
+		return;
+	if (view.in_force.version_num >= VERSION_NUM_MIN) {
+		finding_ok(ret, "%s", view.cluster.version);
+		return;
+	}
+	finding_broken(ret, "PostgreSQL is %s, 15 is needed", view.cluster.version);
+	finding_fix(ret, "pg_upgradecluster %s %s", view.cluster.version, view.cluster.name);
+}
+
+static void check_listening(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+	struct listening listening = {0};
+	struct error err = {0};
+
+	if (!need_exposed(doctor, &view, ret))
+		return;
+	if (db_listening(view.ip, view.cluster.port, &listening, &err) < 0) {
+		finding_broken(ret, "%s", err.msg);
+		return;
+	}
+	unsigned port = (unsigned)view.cluster.port;
+	if (listening.elsewhere)
+		finding_broken(ret, "it listens on %s port %u", listening.other, port);
+	else if (!view.has_conf)
+		finding_broken(ret, "the environment says %s, but the database is not exposed",
+			       view.ip);
+	else if (!listening.on_ip)
+		finding_broken(ret, "it does not listen on %s port %u", view.ip, port);
+	else
+		finding_ok(ret, "on localhost and %s alone, port %u", view.ip, port);
+	if (listening.elsewhere && view.has_conf)
+		finding_fix(ret, "take listen_addresses out of %s, then: " FIX_EXPOSE,
+			    view.in_force.listen_source);
+	else if (ret->state == FINDING_BROKEN)
+		finding_fix(ret, FIX_EXPOSE);
+}
+
+static bool hba_is_ours(const struct view *view)
+{
+	CLEANUP(cleanup_buf) struct buf now;
+	CLEANUP(cleanup_buf) struct buf block;
+	CLEANUP(cleanup_buf) struct buf wanted;
+	struct error err = {0};
+
+	buf_init(&now, DB_TEXT_BYTES_MAX);
+	buf_init(&block, DB_TEXT_BYTES_MAX);
+	buf_init(&wanted, 2 * DB_TEXT_BYTES_MAX);
+	db_exposure_hba(&view->exposure, &block);
+	return fs_read(AT_FDCWD, view->paths.hba, &now, &err) == 0 &&
+	       db_hba_set(now.data, now.bytes, block.data, &wanted, &err) == 0 &&
+	       wanted.bytes == now.bytes && memcmp(wanted.data, now.data, now.bytes) == 0;
+}
+
+/* Whether a rule lets somebody in who is not on this machine, and how it is wrong to do so; NULL if
+ * not. */
+static const char *rule_fault(const PGresult *rules, int row, const char *subnet)
+{
+	const char *type = pg_get_text(rules, row, 1);
+	const char *address = pg_get_text(rules, row, 2);
+	const char *method = pg_get_text(rules, row, 4);
+	struct ipv4_range range = {0};
+	struct error err = {0};
+	uint32_t first = 0;
+	uint32_t mask = 0;
+
+	if (str_has_prefix(address, "127.") || str_eq(address, "::1") || str_eq(method, "reject") ||
+	    str_eq(address, "localhost"))
+		return NULL;
+	if (!str_eq(method, "scram-sha-256") && !str_eq(method, "cert"))
+		return method;
+	if (!str_eq(type, "hostssl"))
+		return "no TLS";
+	if (ipv4_range_parse(subnet, &range, &err) < 0 || ipv4_parse(address, &first, &err) < 0 ||
+	    ipv4_parse(pg_get_text(rules, row, 3), &mask, &err) < 0)
+		return "a range that is not the workers'";
+	return ipv4_range_has(range, first) && ipv4_range_has(range, first | ~mask)
+		       ? NULL
+		       : "a range that is not the workers'";
+}
+
+static void find_rule_fault(const struct view *view, struct finding *ret)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *rules = NULL;
+	struct error err = {0};
+
+	if (pg_debian_connect(&view->cluster, &pg, &err) < 0 ||
+	    pg_run(pg, &query_exposure_hba_rules, NULL, &rules, &err) < 0) {
+		finding_broken(ret, "%s", err.msg);
+		return;
+	}
+	for (int row = 0; row < PQntuples(rules); row++) {
+		const char *fault = rule_fault(rules, row, view->sources[0]);
+		if (fault != NULL) {
+			finding_broken(ret, "pg_hba.conf, line %lld, lets %s in with %s",
+				       (long long)pg_get_i64(rules, row, 0),
+				       pg_get_text(rules, row, 2), fault);
+			return;
+		}
+	}
+	finding_broken(ret, "RGrid's block at the top of pg_hba.conf is missing, or was edited");
+}
+
+static void check_hba(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+
+	if (!need_settings(doctor, &view, ret))
+		return;
+	if (view.exposure.is_public) {
+		finding_warn(ret, "the database is open on the public address %s", view.ip);
+		finding_fix(ret, "rgrid network setup, then: " FIX_EXPOSE);
+	} else if (hba_is_ours(&view)) {
+		finding_ok(ret, "workers of %s, over TLS, with SCRAM; nobody else from outside",
+			   view.sources[0]);
+	} else {
+		find_rule_fault(&view, ret);
+		finding_fix(ret, FIX_EXPOSE);
+	}
+}
+
+static void check_tls(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+
+	if (!need_settings(doctor, &view, ret))
+		return;
+	const struct pg_in_force *in_force = &view.in_force;
+	if (!in_force->ssl)
+		finding_broken(ret, "TLS is off");
+	else if (!str_eq(in_force->cert_file, view.paths.pem))
+		finding_broken(ret, "PostgreSQL shows %s, not our certificate",
+			       in_force->cert_file);
+	else if (!str_eq(in_force->ssl_min, "TLSv1.2") && !str_eq(in_force->ssl_min, "TLSv1.3"))
+		finding_broken(ret, "it takes %s", in_force->ssl_min);
+	else if (!str_eq(in_force->password_encryption, "scram-sha-256"))
+		finding_broken(ret, "new passwords are stored as %s",
+			       in_force->password_encryption);
+	else
+		finding_ok(ret, "%s or later, with our certificate", in_force->ssl_min);
+	if (ret->state == FINDING_BROKEN)
+		finding_fix(
+			ret,
+			"remove what overrides %s (see pg_settings.sourcefile), then: " FIX_EXPOSE,
+			view.paths.conf);
+}
+
+static void check_certificate(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+	const char *ips[] = {view.ip};
+	struct pki_names names = {.ips = ips, .ip_count = 1};
+	enum pki_state state = PKI_ABSENT;
+	int64_t expires = 0;
+	struct error err = {0};
+	char date[16] = "";
+	struct tm when = {0};
+
+	if (!need_settings(doctor, &view, ret))
+		return;
+	if (pki_server_check(PKI_DIRECTORY_DEFAULT, view.paths.pem, &names, &state, &expires,
+			     &err) < 0) {
+		finding_broken(ret, "%s", err.msg);
+		finding_fix(ret, FIX_EXPOSE);
+		return;
+	}
+	time_t seconds = (time_t)(expires / 1000000);
+	if (gmtime_r(&seconds, &when) != NULL)
+		(void)strftime(date, sizeof(date), "%Y-%m-%d", &when);
+	if (state == PKI_GOOD)
+		finding_ok(ret, "for %s, until %s", view.ip, date);
+	else if (state == PKI_EXPIRING)
+		finding_warn(ret, "%s ends on %s", view.paths.pem, date);
+	else
+		finding_broken(ret, "%s %s", view.paths.pem, pki_state_text(state));
+	if (state != PKI_GOOD)
+		finding_fix(ret, FIX_EXPOSE);
+}
+
+static void check_firewall(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+	struct firewall_state state = {0};
+	struct error err = {0};
+
+	if (!need_settings(doctor, &view, ret))
+		return;
+	if (db_firewall_look(&view.exposure, &state, &err) < 0)
+		finding_broken(ret, "%s", err.msg);
+	else if (!state.kernel_has)
+		finding_broken(ret, "there is no table inet " DB_FIREWALL_TABLE
+				    ": a route through another interface reaches the port");
+	else if (!state.file_has)
+		finding_broken(ret, "table inet " DB_FIREWALL_TABLE " would be gone after a boot");
+	else if (!view.exposure.is_public && !state.kernel_good)
+		finding_broken(ret, "table inet " DB_FIREWALL_TABLE " is not as it should be");
+	else if (!view.exposure.is_public && !state.file_good)
+		finding_broken(ret, "what loads table inet " DB_FIREWALL_TABLE
+				    " at boot is not as it should be");
+	else
+		finding_ok(ret, "table inet " DB_FIREWALL_TABLE " guards port %u",
+			   (unsigned)view.cluster.port);
+	if (ret->state == FINDING_BROKEN)
+		finding_fix(ret, FIX_EXPOSE);
+}
+
+static void check_rights(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+	struct error err = {0};
+
+	if (!need_cluster(doctor, &view, ret))
+		return;
+	if (pg_debian_connect(&view.cluster, &pg, &err) < 0 ||
+	    pg_run(pg, &query_exposure_worker_rights, NULL, &result, &err) < 0) {
+		finding_broken(ret, "%s", err.msg);
+	} else if (PQntuples(result) > 0) {
+		finding_broken(ret, "role %s has more rights than a worker's",
+			       pg_get_text(result, 0, 0));
+		finding_fix(ret,
+			    "ALTER ROLE %s NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION "
+			    "NOBYPASSRLS, and REVOKE what else it is a member of",
+			    pg_get_text(result, 0, 0));
+	} else {
+		finding_ok(ret, "rgrid_worker and its members have none but their functions");
+	}
+}
+
+static void check_env_ip(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+	const struct env_values *env = NULL;
+	struct error err = {0};
+
+	if (!need_settings(doctor, &view, ret))
+		return;
+	if (doctor_env(doctor, &env, NULL, &err) < 0 || env->db_ip[0] == '\0') {
+		finding_skipped(ret, ENV_DB_IP " is not set");
+		return;
+	}
+	if (str_eq(env->db_ip, view.ip)) {
+		finding_ok(ret, "%s", view.ip);
+		return;
+	}
+	finding_broken(ret, ENV_DB_IP " is %s, but the database is exposed on %s", env->db_ip,
+		       view.ip);
+	finding_fix(ret, "rgrid db expose --private-ip %s, or correct %s", env->db_ip,
+		    doctor_options(doctor)->env_file);
+}
+
 static const struct check checks[] = {
 	{"db-answers", "the database", check_answers},
 	{"db-schema", "the database's schema", check_schema},
+	{"db-version", "PostgreSQL's version", check_version},
+	{"db-listening", "where PostgreSQL listens", check_listening},
+	{"db-hba", "who may log in", check_hba},
+	{"db-tls", "PostgreSQL's TLS", check_tls},
+	{"db-certificate", "PostgreSQL's certificate", check_certificate},
+	{"db-firewall", "the database's firewall", check_firewall},
+	{"db-rights", "workers' rights", check_rights},
+	{"db-env-ip", "the environment against the database", check_env_ip},
 };
 
 const struct check_table doctor_database = {"database", checks, ARRAY_SIZE(checks)};

@@ -1,0 +1,131 @@
+#!/bin/bash
+# rgrid db expose on a real cluster of Debian's: who reaches it afterwards and who does not, that it changes nothing
+# twice and takes everything back, and that a kill after any step leaves a database that starts and answers.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/setup/exposed.sh
+tap_begin
+hosts_up
+cluster_up 5433
+
+config=/etc/postgresql/15/main
+refused() { # a part of why, command…
+	local code=0
+	"${@:2}" >"$TEST_DIR/.said" 2>&1 || code=$?
+	cat "$TEST_DIR/.said"
+	[ "$code" -ne 0 ] && grep -qE -- "$1" "$TEST_DIR/.said"
+}
+state() { # of all that may change
+	(cd /etc && find postgresql rgrid nftables.d systemd/system -printf '%p %y %m %u %s %l\n' 2>/dev/null | sort
+	find postgresql -type f -exec sha256sum {} + | sort)
+	on ctl nft list tables
+}
+state_no_sizes() { state | grep -v -e '^rgrid' -e ' d ' -e '^nftables.d'; }
+backends() { sql "SELECT pg_postmaster_start_time()"; }
+# Without ::1, which is localhost only where /etc/hosts says so.
+listening() { on ctl ss -Hltn "sport = :5433" | awk '$4 !~ /::1/ {print $4}' | sort | tr '\n' ' '; }
+
+# Edited by hand before: that stays.
+sed -i '1i # ours, by hand' "$config/pg_hba.conf"
+echo "host rgrid other 127.0.0.1/32 scram-sha-256 # by hand, without line end" >>"$config/pg_hba.conf"
+truncate -s -1 "$config/pg_hba.conf"
+sql 'SELECT pg_reload_conf()' >/dev/null
+state_no_sizes >"$TEST_DIR/before"
+cp -a "$config/pg_hba.conf" "$TEST_DIR/hba"
+
+check "a dry run says what it would do" rgridd_db --dry-run
+state_no_sizes >"$TEST_DIR/dry"
+check "… and changes nothing" cmp "$TEST_DIR/before" "$TEST_DIR/dry"
+check "a range that is not private is refused" refused "not a private range" rgridd_db --private-ip 1.2.3.4 --subnet 1.2.3.0/24
+check "a database that is not there is refused" refused "no database" rgridd_db --dbname nope
+check "an address that is not ours is refused" refused "no interface" rgridd_db --private-ip 10.0.1.77
+
+check "db expose" rgridd_db
+check_output "it listens on localhost and the private address alone" "10.0.1.2:5433 127.0.0.1:5433 " listening
+check_output "a worker is let in over TLS" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
+check "… not with the wrong CA" refused "certificate verify failed" login wrk \
+	"host=10.0.1.2 sslmode=verify-full sslrootcert=/etc/ssl/certs/ssl-cert-snakeoil.pem"
+check "… not without TLS" refused "rejects|no pg_hba.conf entry" login wrk "host=10.0.1.2 sslmode=disable"
+check "… not by the public address" refused "refused|timeout" login wrk "host=198.18.0.2 sslmode=require"
+check "… not with another login" refused "rejects" login wrk "host=10.0.1.2 sslmode=verify-full user=other"
+check "… not with a wrong password" refused "password authentication failed" login wrk \
+	"host=10.0.1.2 sslmode=verify-full password=two"
+check "… not in another database" refused "rejects" login wrk "host=10.0.1.2 sslmode=verify-full dbname=postgres"
+check "an outsider has no way" refused "unreachable" login out "host=10.0.1.2 sslmode=require"
+ip -n "$host_prefix-out" route add 10.0.1.2 via 198.18.0.2
+check "… nor with a host route through the public side" refused "timeout" login out "host=10.0.1.2 sslmode=require"
+check "… which the firewall alone stops" sh -c "
+	nsenter --net=/run/netns/$host_prefix-ctl nft delete table inet rgrid_db
+	! PGCONNECT_TIMEOUT=10 nsenter --net=/run/netns/$host_prefix-out psql 'host=10.0.1.2 port=5433 user=w1 dbname=rgrid' -c '' 2>&1 |
+		grep -q timeout"
+check "a flushed table is loaded again" rgridd_db
+check "… so that the route is of no use" refused "timeout" login out "host=10.0.1.2 sslmode=require"
+ip -n "$host_prefix-ctl" link set enp7s0 down
+ip -n "$host_prefix-ctl" link set enp7s0 name ens10 up
+ip -n "$host_prefix-ctl" route replace 10.0.0.1 dev ens10 scope link
+ip -n "$host_prefix-ctl" route replace 10.0.0.0/16 via 10.0.0.1 dev ens10
+check_output "an interface by another name changes nothing" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
+check "localhost is as before" on ctl env PGPASSWORD=one psql -h 127.0.0.1 -p 5433 -U other -c '' rgrid
+
+state >"$TEST_DIR/once"
+started=$(backends)
+check "a second run" rgridd_db
+state >"$TEST_DIR/twice"
+check "… changes nothing" cmp "$TEST_DIR/once" "$TEST_DIR/twice"
+check_output "… and restarts nothing" "$started" backends
+
+serial() { openssl x509 -in "$config/rgrid-server.pem" -noout -serial; }
+served() { on ctl openssl s_client -starttls postgres -connect 10.0.1.2:5433 </dev/null 2>/dev/null | openssl x509 -noout -serial; }
+old=$(serial)
+check "the certificate can be rotated" rgridd_db --rotate-certificate
+check "… to another one" test "$(serial)" != "$old"
+check_output "… which is served" "$(serial)" served
+check_output "… without a restart" "$started" backends
+
+# A line that PostgreSQL would not take is never made live.
+cp -a "$config/pg_hba.conf" "$TEST_DIR/good"
+printf '\nhost all all nonsense/99 scram-sha-256\n' >>"$config/pg_hba.conf"
+sed -i '/RGRID DATABASE/,/END RGRID/d' "$config/pg_hba.conf"
+cp -a "$config/pg_hba.conf" "$TEST_DIR/bad"
+check "a pg_hba.conf that is wrong is refused" refused "pg_hba.conf, line" rgridd_db
+check "… and left alone" cmp "$config/pg_hba.conf" "$TEST_DIR/bad"
+check_output "… and not in force" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
+cat "$TEST_DIR/good" >"$config/pg_hba.conf"
+
+# By hand in between: stays.
+sed -i 's/^# ours, by hand/# ours, by hand, again/' "$config/pg_hba.conf"
+check "undo" rgridd_db --undo
+sed -i 's/^# ours, by hand/# ours, by hand, again/' "$TEST_DIR/hba"
+check "pg_hba.conf is what it was, byte by byte" cmp "$config/pg_hba.conf" "$TEST_DIR/hba"
+sed -i 's/^# ours, by hand, again/# ours, by hand/' "$config/pg_hba.conf"
+state_no_sizes >"$TEST_DIR/undone"
+check "and so is everything else" diff "$TEST_DIR/before" "$TEST_DIR/undone"
+check_output "it listens on localhost alone" "127.0.0.1:5433 " listening
+check "undo again is nothing" rgridd_db --undo
+
+# Power loss after each step.
+restarts() { on ctl pg_ctlcluster 15 main restart -m immediate </dev/null >/dev/null 2>&1; }
+for step in authority certificate firewall settings hba reload restart; do
+	RGRID_TEST_DIE_AFTER=$step rgridd_db >/dev/null 2>&1
+	restarts
+	check_output "cut off after $step it starts and answers" 1 sql "SELECT 1"
+	check "… and the next run completes it" rgridd_db
+	check_output "… for workers" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
+	RGRID_TEST_DIE_AFTER=$step rgridd_db --undo >/dev/null 2>&1
+	restarts
+	check_output "undo cut off after $step answers" 1 sql "SELECT 1"
+	check "… and is completed" rgridd_db --undo
+	state_no_sizes >"$TEST_DIR/undone"
+	check "… to what was" diff "$TEST_DIR/before" "$TEST_DIR/undone"
+done
+
+# Without a private network.
+check "more than one address is refused" refused "more than one address" \
+	rgridd_db --public-ip 198.18.0.2 --public-worker 198.18.0.0/24
+check "a worker's public address alone can be let in" rgridd_db --public-ip 198.18.0.2 --public-worker 198.18.0.3/32
+check_output "… that worker is" "TLSv1.3" login wrk "host=198.18.0.2 sslmode=verify-full"
+check "… others are not" refused "timeout" login out "host=198.18.0.2 sslmode=require"
+check "… nor is it without TLS" refused "rejects" login wrk "host=198.18.0.2 sslmode=disable"
+check "… and it is undone" rgridd_db --undo
+tap_end

@@ -1,0 +1,118 @@
+#!/bin/bash
+# rgrid doctor on an exposed database: each thing broken on purpose is named, and nothing else.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/setup/exposed.sh
+tap_begin
+hosts_up
+cluster_up 5434
+
+config=/etc/postgresql/15/main
+export RGRID_METADATA_ENDPOINT=http://127.0.0.1:1 RGRID_DATA_DIR=$TEST_DIR/data
+finds() { # the checks of the exposed database that are not ok: "db-hba=broken"
+	on ctl "$RGRIDD" doctor --json 2>/dev/null | jq -r '[.checks[] | select(.group == "database" and .finding != "ok"
+		and .id != "db-answers" and .id != "db-schema") | "\(.id)=\(.finding)"] | join(" ")'
+}
+evidence() { on ctl "$RGRIDD" doctor --json 2>/dev/null | jq -r ".checks[] | select(.id == \"$1\") | .evidence"; }
+restart() { on ctl pg_ctlcluster 15 main restart </dev/null >/dev/null 2>&1; }
+mend() { rgridd_db --json >/dev/null 2>&1; }
+
+nothing="db-listening=skipped db-hba=skipped db-tls=skipped db-certificate=skipped db-firewall=skipped db-env-ip=skipped"
+check_output "a database that is not exposed is no fault" "$nothing" finds
+echo RGRID_PRIVATE_DB_IP=10.0.1.2 >/etc/rgrid/orchestrator.env
+check_output "… unless the environment says it is" \
+	"db-listening=broken db-hba=skipped db-tls=skipped db-certificate=skipped db-firewall=skipped db-env-ip=skipped" finds
+mend
+check_output "exposed, all is well" "" finds
+
+echo RGRID_PRIVATE_DB_IP=10.0.1.3 >/etc/rgrid/orchestrator.env
+check_output "another address in the environment" "db-env-ip=broken" finds
+echo RGRID_PRIVATE_DB_IP=10.0.1.2 >/etc/rgrid/orchestrator.env
+
+on ctl nft delete table inet rgrid_db
+check_output "no firewall table" "db-firewall=broken" finds
+mend
+on ctl nft insert rule inet rgrid_db input tcp dport 5434 accept
+check_output "a firewall table that was edited" "db-firewall=broken" finds
+mend
+rm /etc/systemd/system/multi-user.target.wants/rgrid-db-firewall.service
+check_output "a firewall table that no boot brings back" "db-firewall=broken" finds
+mend
+check_output "db expose mends it" "" finds
+
+hba() { # a line put above all
+	sed -i "1i $1" "$config/pg_hba.conf"
+	sql 'SELECT pg_reload_conf()' >/dev/null
+}
+hba "host rgrid all 10.0.1.0/24 md5"
+check_output "md5 in pg_hba.conf" "db-hba=broken" finds
+check_output "… by its name" "pg_hba.conf, line 1, lets 10.0.1.0 in with md5" evidence db-hba
+sed -i 1d "$config/pg_hba.conf"
+hba "host rgrid all 10.0.1.0/24 scram-sha-256"
+check_output "a rule without TLS" "pg_hba.conf, line 1, lets 10.0.1.0 in with no TLS" evidence db-hba
+sed -i 1d "$config/pg_hba.conf"
+hba "hostssl rgrid all 46.0.0.0/8 scram-sha-256"
+check_output "a wide range" "pg_hba.conf, line 1, lets 46.0.0.0 in with a range that is not the workers'" evidence db-hba
+sed -i 1d "$config/pg_hba.conf"
+sed -i '/^hostssl/d' "$config/pg_hba.conf"
+check_output "workers' rule is missing" "db-hba=broken" finds
+mend
+check_output "db expose mends it" "" finds
+
+set_conf() { # setting
+	sql "ALTER SYSTEM SET $1"
+	sql 'SELECT pg_reload_conf()' >/dev/null
+}
+reset_conf() {
+	sql 'ALTER SYSTEM RESET ALL'
+	sql 'SELECT pg_reload_conf()' >/dev/null
+}
+settles() { [ "$(sql "SHOW $1")" = "$2" ]; }
+set_conf "ssl = off"
+wait_until 30 settles ssl off
+check_output "TLS is off" "db-tls=broken" finds
+reset_conf
+wait_until 30 settles ssl on
+set_conf "ssl_min_protocol_version = 'TLSv1'"
+wait_until 30 settles ssl_min_protocol_version TLSv1
+check_output "an old TLS" "db-tls=broken" finds
+reset_conf
+wait_until 30 settles ssl_min_protocol_version TLSv1.2
+set_conf "listen_addresses = '*'"
+restart
+check_output "it listens everywhere" "db-listening=broken" finds
+set_conf "listen_addresses = 'localhost'"
+restart
+check_output "it listens on localhost alone" "db-listening=broken" finds
+reset_conf
+restart
+check_output "all is well again" "" finds
+
+cp -a "$config/rgrid-server.pem" "$TEST_DIR/pem"
+certificate() { # days, address
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout "$TEST_DIR/key" -out "$TEST_DIR/csr"
+	openssl x509 -req -in "$TEST_DIR/csr" -days "$1" -CA "${3-/etc/rgrid/pki/ca.crt}" -CAkey "${4-/etc/rgrid/pki/ca.key}" \
+		-CAcreateserial -CAserial "$TEST_DIR/serial" -extfile <(echo "subjectAltName=IP:$2") -out "$TEST_DIR/crt"
+	cat "$TEST_DIR/crt" "$TEST_DIR/key" >"$config/rgrid-server.pem"
+} 2>/dev/null
+certificate 300 10.0.1.9
+check_output "a certificate for another address" "db-certificate=broken" finds
+certificate 7 10.0.1.2
+check_output "one that expires soon" "db-certificate=warn" finds
+certificate -1 10.0.1.2
+check_output "one that is expired" "db-certificate=broken" finds
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca -keyout "$TEST_DIR/ca.key" -out "$TEST_DIR/ca.crt" 2>/dev/null
+certificate 300 10.0.1.2 "$TEST_DIR/ca.crt" "$TEST_DIR/ca.key"
+check_output "one of another CA" "db-certificate=broken" finds
+check "… is replaced by db expose" mend
+check_output "… and all is well" "" finds
+
+sql "ALTER ROLE w1 CREATEDB"
+check_output "a worker's login that may more" "db-rights=broken" finds
+sql "ALTER ROLE w1 NOCREATEDB"
+sql "GRANT pg_read_all_data TO w1"
+check_output "… by way of a role" "db-rights=broken" finds
+sql "REVOKE pg_read_all_data FROM w1"
+check_output "and at last all is well" "" finds
+tap_end
