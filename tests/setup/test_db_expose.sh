@@ -78,10 +78,21 @@ check_output "… and restarts nothing" "$started" backends
 serial() { openssl x509 -in "$config/rgrid-server.pem" -noout -serial; }
 served() { on ctl openssl s_client -starttls postgres -connect 10.0.1.2:5433 </dev/null 2>/dev/null | openssl x509 -noout -serial; }
 old=$(serial)
+# A connection that is open meanwhile: it sees the certificate change, and lives on.
+coproc HELD { on wrk env PGPASSWORD=one PGSSLROOTCERT=/etc/rgrid/pki/ca.crt psql -XAtq \
+	"host=10.0.1.2 port=5433 dbname=rgrid user=w1 sslmode=verify-full" 2>&1; }
+held() {
+	local pid
+	echo 'SELECT pg_backend_pid();' >&"${HELD[1]}"
+	read -r -t 30 pid <&"${HELD[0]}" && echo "$pid"
+}
+held_before=$(held)
 check "the certificate can be rotated" rgridd_db --rotate-certificate
 check "… to another one" test "$(serial)" != "$old"
 check_output "… which is served" "$(serial)" served
 check_output "… without a restart" "$started" backends
+check_output "… and without ending a connection" "${held_before:-none}" held
+echo '\q' >&"${HELD[1]}"
 
 # A line that PostgreSQL would not take is never made live.
 cp -a "$config/pg_hba.conf" "$TEST_DIR/good"
