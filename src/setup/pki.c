@@ -258,6 +258,24 @@ static int add_names(X509 *certificate, X509 *ca, const struct pki_names *names,
 	return add_extension(certificate, ca, NID_subject_alt_name, text.data, err);
 }
 
+/* Durable, owner and all: a configuration that names the file may follow at once, and PostgreSQL
+ * does not start without it. */
+static int put_in_place(const char *beside, const char *path, uid_t uid, gid_t gid,
+			struct error *err)
+{
+	const char *name = fs_basename(path);
+	CLEANUP(cleanup_free)
+	char *directory = name == path ? xstrdup(".") : xstrndup(path, (size_t)(name - path));
+	CLEANUP(cleanup_fd) int fd = open(beside, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP(cleanup_fd)
+	int directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || directory_fd < 0 || fchown(fd, uid, gid) != 0 || fsync(fd) != 0 ||
+	    rename(beside, path) != 0 || fsync(directory_fd) != 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot put %s in place", path);
+	return 0;
+}
+
 static int write_server(const char *path, X509 *certificate, EVP_PKEY *key, uid_t uid, gid_t gid,
 			struct error *err)
 {
@@ -275,9 +293,7 @@ static int write_server(const char *path, X509 *certificate, EVP_PKEY *key, uid_
 	OPENSSL_cleanse(text.data, text.bytes);
 	if (failed != 0)
 		return -1;
-	if (lchown(beside, uid, gid) != 0 || rename(beside, path) != 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot put %s in place", path);
-	return 0;
+	return put_in_place(beside, path, uid, gid, err);
 }
 
 int pki_server_issue(const char *directory, const char *path, const struct pki_names *names,
