@@ -32,6 +32,21 @@ static int64_t changed_wall_us(const char *path)
 	return (int64_t)status.st_ctim.tv_sec * 1000000 + status.st_ctim.tv_nsec / 1000;
 }
 
+/* Durably: the certificate goes after the configuration that names it, and must not be gone before
+ * that is when the power fails. */
+static int remove_file(const char *path, struct error *err)
+{
+	CLEANUP(cleanup_free)
+	char *directory = xstrndup(path, (size_t)(fs_basename(path) - path));
+	CLEANUP(cleanup_fd) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || (unlink(path) != 0 && errno != ENOENT) || fsync(fd) != 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot remove %s", path);
+	return 0;
+}
+
 static int look_authority(struct db_task *task, bool *ret_needed, struct error *err)
 {
 	(void)err;
@@ -241,8 +256,8 @@ static int apply_restart(struct db_task *task, struct error *err)
 
 	if (pg_debian_restart(&task->cluster, err) == 0)
 		return 0;
-	(void)unlink(task->paths.conf);
-	if (pg_debian_restart(&task->cluster, &second) < 0)
+	if (remove_file(task->paths.conf, &second) < 0 ||
+	    pg_debian_restart(&task->cluster, &second) < 0)
 		return error_hint(err, "it does not start without %s either: %s", task->paths.conf,
 				  second.msg);
 	return error_hint(err, "%s was taken away again, and PostgreSQL runs as before",
@@ -297,13 +312,6 @@ const struct db_step db_expose_steps[] = {
 	{"proof", look_proof, apply_proof},
 };
 const size_t db_expose_step_count = ARRAY_SIZE(db_expose_steps);
-
-static int remove_file(const char *path, struct error *err)
-{
-	if (unlink(path) == 0 || errno == ENOENT)
-		return 0;
-	return error_set_errno(err, ERR_INTERNAL, errno, "cannot remove %s", path);
-}
 
 static int undo_look_settings(struct db_task *task, bool *ret_needed, struct error *err)
 {
