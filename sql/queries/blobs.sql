@@ -32,3 +32,7 @@ SELECT true, EXISTS (
 	SELECT FROM rg.lease l WHERE l.worker_id = w.id AND l.incarnation = w.incarnation)
 FROM rg.worker w
 WHERE w.id = $1 AND w.blob_key_sha256 = $2 AND w.state IN (2, 3);
+
+-- name: bundle_token_check
+-- Whether a machine that has not enrolled yet may fetch its programs: 1 yes, 2 no longer, 0 unknown.
+SELECT rg.bundle_token_check($1, $2);

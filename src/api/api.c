@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,17 +16,20 @@
 #include "api/server.h"
 #include "api/submitter.h"
 #include "api/waker.h"
+#include "base/buf.h"
 #include "base/check.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "core/limits.h"
 
 #define THREADS_DEFAULT 8
 /* libmicrohttpd hangs up on connections idle for a minute; this is for those that it takes for
  * busy. */
-#define IDLE_MS_MAX	 75000
-#define SWEEP_INTERVAL_S 1
-#define STOP_PATIENCE_MS 10000
-#define OPEN_FILES_MAX	 65536
+#define IDLE_MS_MAX	   75000
+#define SWEEP_INTERVAL_S   1
+#define STOP_PATIENCE_MS   10000
+#define OPEN_FILES_MAX	   65536
+#define TLS_FILE_BYTES_MAX ((size_t)64 * 1024)
 
 static void block_signals(sigset_t *ret_ending)
 {
@@ -53,6 +57,16 @@ static int open_socket(const struct api_options *options, int *ret_fd, struct er
 	if (options->listen_fd < 0)
 		return listen_on(options->listen, ret_fd, err);
 	return listen_inherit(options->listen_fd, ret_fd, err);
+}
+
+/* The library takes the certificate and the key from the same text. */
+static int read_identity(const struct api_options *options, struct buf *out, struct error *err)
+{
+	if (options->tls_file == NULL || options->tls_file[0] == '\0')
+		return 0;
+	if (fs_read(AT_FDCWD, options->tls_file, out, err) < 0)
+		return error_wrap(err, "cannot read the certificate");
+	return 0;
 }
 
 static void cleanup_server(struct server *server)
@@ -85,6 +99,7 @@ static void wait_for_end(struct server *server, const sigset_t *ending)
 	while (sigtimedwait(ending, NULL, &interval) < 0) {
 		CHECK(errno == EAGAIN || errno == EINTR);
 		clients_sweep(server->clients, IDLE_MS_MAX);
+		(void)sd_notify(0, "WATCHDOG=1");
 	}
 }
 
@@ -92,15 +107,19 @@ static int serve(struct server *server, const struct api_options *options, size_
 		 const sigset_t *ending, struct error *err)
 {
 	CLEANUP(cleanup_fd) int listen_fd = -1;
+	CLEANUP(cleanup_buf) struct buf identity;
 	char address[LISTEN_ADDRESS_BYTES];
 
-	if (open_socket(options, &listen_fd, err) < 0 ||
+	buf_init(&identity, TLS_FILE_BYTES_MAX);
+	if (read_identity(options, &identity, err) < 0 ||
+	    open_socket(options, &listen_fd, err) < 0 ||
 	    listen_address(listen_fd, address, err) < 0)
 		return -1;
 	server->waker = waker_start(options->conninfo);
 	server->submitter = submitter_start(options->conninfo, server->waker);
 	server->followers = followers_start(options->conninfo);
-	if (server_start(server, listen_fd, threads, err) < 0) {
+	if (server_start(server, listen_fd, identity.bytes > 0 ? identity.data : NULL, threads,
+			 err) < 0) {
 		submitter_stop(server->submitter);
 		followers_stop(server->followers);
 		return -1;

@@ -198,7 +198,8 @@ PRINTF_FORMAT(2, 0) static void on_log(void *context, const char *format, va_lis
 	log_debug("api.http", F_STR("message", line));
 }
 
-int server_start(struct server *server, int listen_fd, size_t threads, struct error *err)
+int server_start(struct server *server, int listen_fd, const char *tls_pem, size_t threads,
+		 struct error *err)
 {
 	struct MHD_OptionItem options[] = {
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, server},
@@ -213,13 +214,23 @@ int server_start(struct server *server, int listen_fd, size_t threads, struct er
 		{MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
 		{MHD_OPTION_END, 0, NULL},
 	};
+	/* The library reads neither beyond its own copy; it only lacks the const. */
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)tls_pem},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)tls_pem},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	struct MHD_OptionItem nothing[] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned flags =
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
-	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-		NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	server->daemon = MHD_start_daemon(flags | (tls_pem != NULL ? MHD_USE_TLS : 0), 0, NULL,
+					  NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
+					  on_log, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_ARRAY,
+					  tls_pem != NULL ? tls : nothing, MHD_OPTION_END);
 	if (server->daemon == NULL)
-		return error_set(err, ERR_INTERNAL, "cannot start the HTTP server");
+		return error_set(err, ERR_INTERNAL, "cannot start the HTTP server%s",
+				 tls_pem != NULL ? ": is tls-file a certificate and its key?" : "");
 	return 0;
 }
 

@@ -43,9 +43,10 @@ struct server {
 	uint64_t metrics_ms;   /* … and when it was made */
 };
 
-/* Starts to accept on `listen_fd` (taken over). */
-MUST_CHECK int server_start(struct server *server, int listen_fd, size_t threads,
-			    struct error *err);
+/* Starts to accept on `listen_fd` (taken over). tls_pem: certificate and key, borrowed; NULL: plain
+ * HTTP. */
+MUST_CHECK int server_start(struct server *server, int listen_fd, const char *tls_pem,
+			    size_t threads, struct error *err);
 /* Stops accepting, ends streams, waits for requests in flight, at most `patience_ms`. */
 void server_stop(struct server *server, uint64_t patience_ms);
 

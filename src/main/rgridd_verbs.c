@@ -47,6 +47,7 @@ static int run_api(struct rgridd_call *call, struct error *err)
 		.conninfo = conf_text(conf, CONF_DATABASE),
 		.listen = conf_text(conf, CONF_LISTEN),
 		.listen_fd = call->listen_inherited ? STDIN_FILENO : -1,
+		.tls_file = conf_text(conf, CONF_TLS_FILE),
 		.blob_directory = conf_text(conf, CONF_BLOB_DIR),
 		.connections_max = conf_number(conf, CONF_API_CONNECTIONS),
 	};

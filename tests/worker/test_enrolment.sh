@@ -24,10 +24,30 @@ fi
 tap_begin
 worker_begin
 
+# The API as workers see it: over TLS, with a bundle among its blobs.
+more_at_exit() { [ -z "$API_PID" ] || kill "$API_PID" 2>/dev/null; }
+API_PID=
+printf 'not really programs' >"$TEST_DIR/bundle"
+digest=$(sha256sum "$TEST_DIR/bundle" | cut -c1-64)
+RGRIDD=$(dirname "$PROGRAM")/rgridd
+"$RGRIDD" api --database "${RGRID_TEST_CONNINFO/user=postgres/user=rgrid_api}" --listen "$ADDRESS:0" \
+	--tls-file "$DIR/server.pem" --blob-dir "$TEST_DIR/blobs" >"$TEST_DIR/api.log" 2>&1 &
+API_PID=$!
+api_is_up() { grep -q '"api.ready"' "$TEST_DIR/api.log"; }
+check "the API speaks TLS" wait_until 60 api_is_up
+API_URL=https://$(sed -n 's/.*"api.ready".*"address":"\([^"]*\)".*/\1/p' "$TEST_DIR/api.log")
+mkdir -p "$TEST_DIR/blobs/objects/${digest:0:2}" && cp "$TEST_DIR/bundle" "$TEST_DIR/blobs/objects/${digest:0:2}/${digest:2}"
+bundle() { # token [curl's options…]
+	local token=$1
+	shift
+	curl -s --noproxy '*' --cacert "$DIR/ca.crt" -H "Authorization: Bearer $token" "$@" "$API_URL/bundle/$digest.tar.gz"
+}
+bundle_status() { bundle "$1" -o /dev/null -w '%{http_code}'; }
+
 worker_new() { # name
 	login=$(store_ask "SELECT login FROM rg.worker_create('$1', 'first')")
 	id=${login#rgrid_w}
-	store_ask "SELECT rg.worker_must_enrol($id, 600000, 3600000, NULL)" >/dev/null
+	store_ask "SELECT rg.worker_must_enrol($id, 600000, 3600000, sha256('token$1'))" >/dev/null
 	first="host=$ADDRESS port=5432 dbname=rgrid user=$login password=first"
 }
 enrol_start() { # name first-login [options…]
@@ -51,6 +71,13 @@ enrol_exit() { # its exit status; its last words in $TEST_DIR/said
 says() { grep -F -- "$1" "$TEST_DIR/said" || { cat "$TEST_DIR/said"; return 1; }; }
 
 worker_new w1
+check_output "a machine's token fetches its bundle" "not really programs" bundle tokenw1
+check_output "… by range, to go on where it broke off" "programs" bundle tokenw1 -r 11-
+check_output "… another token does not" 401 bundle_status other
+check_output "… nor does none" 401 bundle_status ""
+check_exit 60 "who does not know the CA is not served" bundle tokenw1 --cacert "$DIR/other.crt"
+plain() { ! curl -s --noproxy '*' "${API_URL/https/http}/livez" | grep ok; }
+check "… nor who speaks no TLS" plain
 # systemd's side of the watchdog.
 python3 - "$TEST_DIR/notify" >"$TEST_DIR/notified" 2>&1 <<'PY' &
 import os, socket, sys
@@ -78,6 +105,12 @@ check_output "… which is written down" 1 store_ask \
 	"SELECT count(*) FROM rg.event WHERE kind = 'worker.enrolled' AND worker_id = $id AND reason LIKE 'from 127.%'"
 check_output "… its session is encrypted" t store_ask \
 	"SELECT bool_and(s.ssl) FROM pg_stat_activity a JOIN pg_stat_ssl s USING (pid) WHERE a.usename = '$login'"
+check_output "the token is dead as well" 403 bundle_status tokenw1
+check_output "… and says who showed it" 1 store_ask "SELECT count(*) FROM rg.event
+	WHERE kind = 'worker.stale_user_data' AND worker_id = $id AND reason LIKE '%asked for from 127.%'"
+job=$(job_submit python 'open("out.txt", "w").write("made")')
+check "a job's output goes to the API over TLS" job_ended "$job" '1 1'
+check_output "… where it is" 1 store_ask "SELECT count(*) FROM rg.artifact WHERE job_id = $job AND path = 'out.txt'"
 check "it says READY" wait_until 30 grep -qx READY=1 "$TEST_DIR/notified"
 check "… and feeds the watchdog from its loop" wait_until 30 grep -qx WATCHDOG=1 "$TEST_DIR/notified"
 check_output "its login is for its owner only" "600 $(id -u)" stat -c '%a %u' "$TEST_DIR/w1/login"
