@@ -61,7 +61,7 @@ machine_exec() {
 machines_left() {
 	find /run/netns /run/systemd/nspawn -maxdepth 2 -name "hcs-$1-*" 2>/dev/null
 	find /sys/fs/cgroup -maxdepth 2 -name "hcs-$1-*" 2>/dev/null
-	grep -h "hcs-$1-" /proc/self/mounts
+	grep -h "hcs-$1-" /proc/self/mounts | grep -v '^nsfs '
 	grep -laz -e "--machine=hcs-$1-" /proc/[0-9]*/cmdline 2>/dev/null
 	ip -o link | grep "hcs-$1-" || true
 }

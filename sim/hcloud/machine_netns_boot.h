@@ -1,7 +1,7 @@
 /* The booted system of one machine: systemd-nspawn with the real systemd as PID 1, in the
  * machine's network namespace and cgroup, on an overlay of the shared root tree. When the
  * simulator is killed, systemd-nspawn dies but the system runs on until its cgroup is killed, at
- *the next start of the instance.
+ * the next start of the instance.
  *
  * A machine's directory holds:
  *	disk/		what it has written: the overlay's upper layer, kept while it is off

@@ -14,7 +14,10 @@ declare -a listeners=()
 
 tap_at_exit() {
 	local pid
-	for pid in "${listeners[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+	for pid in "${listeners[@]}"; do
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
 	if [ -n "$probe_pid" ]; then
 		kill -TERM "$probe_pid" 2>/dev/null
 		wait "$probe_pid" 2>/dev/null
