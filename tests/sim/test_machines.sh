@@ -65,7 +65,8 @@ console() { cat "$directory/machines/$1/console.log"; }
 
 # Something to reach on every host: port 7000 tells whose it is.
 listen_on() {
-	machine_net "$instance" "$1" python3 -c '
+	# No shell between, so that the listener is what is killed.
+	nsenter --net="/run/netns/hcs-$instance-$1" -- python3 -c '
 import socket, sys
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -74,7 +75,7 @@ listener.listen(16)
 while True:
     client, address = listener.accept()
     client.sendall(("%s %s\n" % (sys.argv[1], address[0])).encode())
-    client.close()' "$1" &
+    client.close()' "$1" >"$TEST_DIR/listener.log" 2>&1 </dev/null &
 	listeners+=($!)
 	listens() { on "$1" python3 -c 'import socket; socket.create_connection(("127.0.0.1", 7000), 5)'; }
 	wait_until 60 listens "$1"
