@@ -199,6 +199,8 @@ BEGIN
 	WHERE w.id = p_worker AND w.state > 3 AND w.gone_at IS NULL;
 	IF FOUND THEN
 		PERFORM rg.fleet_note('server.gone', p_worker, p_rule, p_reason, p_key);
+	ELSIF NOT EXISTS (SELECT FROM rg.worker w WHERE w.id = p_worker AND w.gone_at IS NOT NULL) THEN
+		RAISE EXCEPTION 'the worker lives' USING ERRCODE = 'RG409';
 	END IF;
 END
 $$;
