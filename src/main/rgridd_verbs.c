@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/fleet.h"
 #include "orchestrator/orchestrator.h"
+#include "orchestrator/provider.h"
 #include "setup/doctor.h"
 #include "setup/env_file.h"
 #include "setup/operator.h"
@@ -54,12 +55,34 @@ static int run_api(struct rgridd_call *call, struct error *err)
 	return api_run(&options, err);
 }
 
+static int run_or_plan(const struct rgridd_call *call, const struct orchestrator_options *options,
+		       struct error *err)
+{
+	return call->network.dry_run ? orchestrator_dry_run(options, err)
+				     : orchestrator_run(options, err);
+}
+
+static int run_orchestrator_hetzner(struct rgridd_call *call, struct error *err)
+{
+	CLEANUP(cleanup_provider) struct provider *provider = NULL;
+	struct orchestrator_options options;
+
+	if (provider_open(&call->conf, &provider, &options, err) < 0)
+		return -1;
+	return run_or_plan(call, &options, err);
+}
+
 static int run_orchestrator(struct rgridd_call *call, struct error *err)
 {
 	const struct conf *conf = &call->conf;
 	CLEANUP(cleanup_free) char *worker_program = beside(call, "rgrid-worker");
 	if (need_database(call, err) < 0)
 		return -1;
+	if (str_eq(conf_text(conf, CONF_PROVIDER), "hetzner"))
+		return run_orchestrator_hetzner(call, err);
+	if (!str_eq(conf_text(conf, CONF_PROVIDER), "local"))
+		return error_set(err, ERR_INVALID, "provider is local or hetzner, not \"%s\"",
+				 conf_text(conf, CONF_PROVIDER));
 	struct orchestrator_local local = {
 		.drain_timeout_ms = conf_number(conf, CONF_DRAIN_TIMEOUT),
 		.api_url = conf_text(conf, CONF_API_URL),
@@ -75,7 +98,7 @@ static int run_orchestrator(struct rgridd_call *call, struct error *err)
 	fleet_policy_local(conf_number(conf, CONF_WORKERS), (uint32_t)conf_number(conf, CONF_SLOTS),
 			   &options.policy);
 	options.policy.start_deadline_ms = conf_number(conf, CONF_WORKER_START_TIMEOUT);
-	return orchestrator_run(&options, err);
+	return run_or_plan(call, &options, err);
 }
 
 static int run_db_migrate(struct rgridd_call *call, struct error *err)
@@ -233,7 +256,7 @@ static const struct rgridd_verb verbs[] = {
 	 run_up, up_description},
 	{"api", "[options]", "Serve the HTTP API", CONF_API, 0, "listen-inherited", run_api, NULL},
 	{"orchestrator", "[options]", "Keep the workers, move and rescue jobs", CONF_ORCHESTRATOR,
-	 0, "", run_orchestrator, NULL},
+	 0, "dry-run", run_orchestrator, NULL},
 	{"db migrate", "[options]", "Bring the database to this program's schema", CONF_OPERATOR, 0,
 	 "", run_db_migrate, NULL},
 	{"db status", "[options]", "Say whether the database answers and is up to date",

@@ -1,0 +1,241 @@
+#include "orchestrator/provider.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "conf/conninfo.h"
+#include "core/ipv4.h"
+#include "core/limits.h"
+#include "orchestrator/enrolment.h"
+#include "orchestrator/hetzner_fleet.h"
+#include "orchestrator/user_data.h"
+#include "store/pg.h"
+#include "store/queries.h"
+
+#define NAME_PREFIX	   "rgrid-worker-"
+#define CA_BYTES_MAX	   (64 * KIB)
+#define GRID_ID_BYTES	   40
+#define REQUESTS_RESERVE   100 /* of the hourly budget, kept for deletions */
+#define REQUEST_TIMEOUT_MS 15000
+#define LOST_MS_MAX	   (30ULL * 60 * 1000)	/* a machine without its grid powers itself off */
+#define LOGIN_SPARE_MS	   (2ULL * 3600 * 1000) /* beyond the maximum age: draining takes time */
+#define FIELD_GRID_ID	   7			/* of query_fleet_facts */
+
+struct provider {
+	const struct conf *conf;
+	struct hetzner *hetzner;
+	struct pg *pg;
+	struct hetzner_fleet *fleet;
+	struct hetzner_fleet_choice choices[FLEET_CHOICES_MAX];
+	struct fleet_cloud cloud;
+	char grid_id[GRID_ID_BYTES];
+	char gateway[IPV4_BYTES];
+	struct buf ca_pem;
+	struct buf worker_conninfo;
+	uint64_t start_deadline_ms;
+};
+
+static int need(const struct conf *conf, enum conf_param param, const char *how, struct error *err)
+{
+	const char *text = conf_text(conf, param);
+
+	if (text[0] != '\0' && !str_eq(text, "0"))
+		return 0;
+	(void)error_set(err, ERR_INVALID, "the setting %s is missing", conf_param_name(param));
+	return error_hint(err, "%s", how);
+}
+
+static int check_settings(const struct conf *conf, struct error *err)
+{
+	if (need(conf, CONF_NETWORK_ID, "`rgrid network setup` makes the network and prints it",
+		 err) < 0 ||
+	    need(conf, CONF_PRIVATE_DB_IP, "`rgrid network setup` prints it", err) < 0 ||
+	    need(conf, CONF_WORKER_API_URL,
+		 "start an API for workers: rgrid api --listen 10.0.1.2:8443 --tls-file …",
+		 err) < 0)
+		return -1;
+	return need(conf, CONF_WORKER_BUNDLE,
+		    "put the bundle into the blob store, and set its SHA-256", err);
+}
+
+/* Host, port and database of the grid's PostgreSQL as workers reach it; without a login. */
+static void make_worker_conninfo(struct provider *provider)
+{
+	const char *own = conf_text(provider->conf, CONF_DATABASE);
+	CLEANUP(cleanup_free) char *port = conninfo_value(own, "port");
+	CLEANUP(cleanup_free) char *name = conninfo_value(own, "dbname");
+
+	buf_init(&provider->worker_conninfo, CONNINFO_BYTES_MAX);
+	conninfo_append(&provider->worker_conninfo, "host",
+			conf_text(provider->conf, CONF_PRIVATE_DB_IP));
+	conninfo_append(&provider->worker_conninfo, "port", port != NULL ? port : "5432");
+	conninfo_append(&provider->worker_conninfo, "dbname", name != NULL ? name : "rgrid");
+}
+
+static int read_grid_id(struct provider *provider, struct error *err)
+{
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+
+	if (pg_run(provider->pg, &query_fleet_facts, NULL, &result, err) < 0)
+		return -1;
+	(void)snprintf(provider->grid_id, sizeof(provider->grid_id), "%s",
+		       pg_get_text(result, 0, FIELD_GRID_ID));
+	return 0;
+}
+
+/* The provider routes everything in the network through the first address of its range. */
+static int read_gateway(struct provider *provider, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_network_list) struct hetzner_network_list networks = {0};
+	int64_t id = (int64_t)conf_number(provider->conf, CONF_NETWORK_ID);
+	struct ipv4_range range;
+
+	if (hetzner_network_get(provider->hetzner, id, &networks, err) < 0)
+		return error_wrap(err, "network %" PRId64, id);
+	if (ipv4_range_parse(networks.items[0].ip_range, &range, err) < 0)
+		return error_wrap(err, "the range of network %" PRId64, id);
+	(void)ipv4_format(range.first + 1, provider->gateway);
+	return 0;
+}
+
+/* Called between the worker's row and the order for its server. */
+static int make_user_data(void *context, const struct fleet_creation *creation, char **ret,
+			  struct error *err)
+{
+	struct provider *provider = context;
+	const struct conf *conf = provider->conf;
+	char token[ENROLMENT_TOKEN_CHARS + 1];
+	struct enrolment_terms terms = {.start_ms = provider->start_deadline_ms,
+					.age_ms = conf_number(conf, CONF_WORKER_AGE_MAX) +
+						  LOGIN_SPARE_MS};
+
+	if (enrolment_require(provider->pg, creation->intent->worker_id, &terms, token, err) < 0)
+		return -1;
+	struct user_data data = {.worker_name = creation->intent->name,
+				 .slots = creation->slots,
+				 .api_url = conf_text(conf, CONF_WORKER_API_URL),
+				 .ca_pem = provider->ca_pem.data,
+				 .login = creation->intent->login,
+				 .database_host = conf_text(conf, CONF_PRIVATE_DB_IP),
+				 .bundle_sha256 = conf_text(conf, CONF_WORKER_BUNDLE),
+				 .bundle_token = token,
+				 .gateway = provider->gateway,
+				 .start_ms = terms.start_ms,
+				 .lost_ms_max = LOST_MS_MAX};
+	return user_data_build(&data, ret, err);
+}
+
+static void tell(const struct provider *provider)
+{
+	const struct conf *conf = provider->conf;
+	CLEANUP(cleanup_free)
+	char *enabled =
+		xasprintf("Private network enabled (Network ID: %s, DB IP: %s)",
+			  conf_text(conf, CONF_NETWORK_ID), conf_text(conf, CONF_PRIVATE_DB_IP));
+	CLEANUP(cleanup_free)
+	char *used = xasprintf("Using private network IP for database: %s",
+			       conf_text(conf, CONF_PRIVATE_DB_IP));
+
+	log_info(enabled, F_STR("grid", provider->grid_id));
+	log_info(used);
+}
+
+static int open_fleet(struct provider *provider, struct error *err)
+{
+	const struct conf *conf = provider->conf;
+	struct hetzner_fleet_options options = {
+		.hetzner = provider->hetzner,
+		.grid_id = provider->grid_id,
+		.choices = provider->choices,
+		.image = conf_text(conf, CONF_SERVER_IMAGE),
+		.network_id = (int64_t)conf_number(conf, CONF_NETWORK_ID),
+		.public_ipv4 = conf_number(conf, CONF_SERVER_IPV4) != 0,
+		.user_data = make_user_data,
+		.context = provider};
+
+	if (hetzner_fleet_choices_parse(conf_text(conf, CONF_SERVER_TYPES), provider->choices,
+					FLEET_CHOICES_MAX, &options.choice_count, err) < 0)
+		return error_wrap(err, "%s", conf_param_name(CONF_SERVER_TYPES));
+	provider->fleet = hetzner_fleet_new(&options, &provider->cloud);
+	return 0;
+}
+
+static void make_policy(const struct conf *conf, struct fleet_policy *ret)
+{
+	fleet_policy_default(ret);
+	ret->min = conf_number(conf, CONF_WORKERS_MIN);
+	ret->max = conf_number(conf, CONF_WORKERS_MAX);
+	ret->warm = conf_number(conf, CONF_WORKERS_WARM);
+	ret->slots = (uint32_t)conf_number(conf, CONF_SLOTS);
+	ret->hour_ms = conf_number(conf, CONF_BILLED_HOUR);
+	ret->age_max_ms = conf_number(conf, CONF_WORKER_AGE_MAX);
+	ret->network_limit = HETZNER_NETWORK_SERVERS_MAX;
+	ret->spend_limit_micros = (int64_t)conf_number(conf, CONF_SPEND_LIMIT) * 1000000;
+	ret->requests_reserve = REQUESTS_RESERVE;
+}
+
+static int open_parts(struct provider *provider, struct error *err)
+{
+	const struct conf *conf = provider->conf;
+
+	provider->pg = pg_new(conf_text(conf, CONF_DATABASE));
+	buf_init(&provider->ca_pem, CA_BYTES_MAX);
+	if (check_settings(conf, err) < 0 ||
+	    hetzner_new_from_environment(&provider->hetzner, err) < 0)
+		return -1;
+	hetzner_budget_reserve(provider->hetzner, REQUESTS_RESERVE);
+	if (fs_read(AT_FDCWD, conf_text(conf, CONF_WORKER_CA), &provider->ca_pem, err) < 0) {
+		(void)error_wrap(err, "the workers' CA");
+		return error_hint(err, "`rgrid db expose` makes it");
+	}
+	make_worker_conninfo(provider);
+	if (read_grid_id(provider, err) < 0 || read_gateway(provider, err) < 0)
+		return -1;
+	return open_fleet(provider, err);
+}
+
+int provider_open(const struct conf *conf, struct provider **ret,
+		  struct orchestrator_options *ret_options, struct error *err)
+{
+	CLEANUP(cleanup_provider) struct provider *provider = xcalloc(1, sizeof(*provider));
+	struct fleet_policy policy;
+
+	provider->conf = conf;
+	make_policy(conf, &policy);
+	provider->start_deadline_ms = policy.start_deadline_ms;
+	if (open_parts(provider, err) < 0)
+		return -1;
+	tell(provider);
+	*ret_options = (struct orchestrator_options){
+		.conninfo = conf_text(conf, CONF_DATABASE),
+		.worker_conninfo = provider->worker_conninfo.data,
+		.name_prefix = NAME_PREFIX,
+		.policy = policy,
+		.cloud = &provider->cloud,
+	};
+	*ret = TAKE_PTR(provider);
+	return 0;
+}
+
+void provider_free(struct provider *provider)
+{
+	if (provider == NULL)
+		return;
+	hetzner_fleet_free(provider->fleet);
+	hetzner_free(provider->hetzner);
+	pg_free(provider->pg);
+	buf_release(&provider->ca_pem);
+	buf_release(&provider->worker_conninfo);
+	free(provider);
+}
+
+void cleanup_provider(struct provider **provider)
+{
+	provider_free(*provider);
+}
