@@ -122,8 +122,9 @@ TEST(a_file_that_is_no_state_is_refused)
 		"[]",
 		"{\"version\":1}",
 		"{\"version\":1,\"next_id\":4300000009,\"projects\":[{\"name\":\"p\"}]}",
-		"{\"version\":1,\"next_id\":4300000009,\"projects\":[{\"name\":\"p\",\"ledger\":[],"
-		"\"tables\":{\"servers\":[{\"id\":4300000009}]}}]}"};
+		("{\"version\":1,\"next_id\":4300000009,\"projects\":[{\"name\":\"p\",\"ledger\":[]"
+		 ","
+		 "\"tables\":{\"servers\":[{\"id\":4300000009}]}}]}")};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		FILE *file = fopen("state.json", "w");
