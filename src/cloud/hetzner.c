@@ -58,7 +58,7 @@ int hetzner_new(const struct hetzner_options *options, struct hetzner **ret, str
 	CHECK(pthread_once(&once, curl_start) == 0);
 	struct hetzner *hetzner = xcalloc(1, sizeof(*hetzner));
 	hetzner->endpoint = endpoint_copy(endpoint);
-	hetzner->authorization = xasprintf("Authorization: Bearer %s", options->token);
+	hetzner->authorization = xasprintf(HETZNER_AUTHORIZATION "%s", options->token);
 	hetzner->ca_file = options->ca_file != NULL ? xstrdup(options->ca_file) : NULL;
 	hetzner->request_timeout_ms =
 		options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;

@@ -22,5 +22,8 @@ uint64_t hetzner_allowance_left(const struct hetzner_allowance *allowance, int64
 /* Whether a request may be sent; deletions may use the reserve. */
 bool hetzner_allowance_permits(const struct hetzner_allowance *allowance, bool is_delete,
 			       int64_t now_ms);
+/* Milliseconds until it may be sent; INT64_MAX when the reserve is larger than the bucket. */
+int64_t hetzner_allowance_wait_ms(const struct hetzner_allowance *allowance, bool is_delete,
+				  int64_t now_ms);
 /* A request went out: without waiting for its answer there is one less. */
 void hetzner_allowance_spend(struct hetzner_allowance *allowance);

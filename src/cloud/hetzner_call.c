@@ -16,7 +16,8 @@
 #include "cloud/hetzner_retry.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
-#define POLL_MS		   100 /* how long an interruption may go unnoticed */
+#define BUDGET_WAIT_MS_MAX 10000 /* for requests to become free again */
+#define POLL_MS		   100	 /* how long an interruption may go unnoticed */
 
 /* One call on its way: which handle has it, or when it is tried again. */
 struct flight {
@@ -183,6 +184,10 @@ static void flight_prepare(struct hetzner *hetzner, struct flight *flight)
 	(void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(handle, CURLOPT_HEADERDATA, flight);
 	(void)curl_easy_setopt(handle, CURLOPT_PRIVATE, flight);
+	/* On a kept connection that ends without a byte of answer libcurl sends the request again
+	 * by itself, which must not happen to a creation. */
+	if (str_eq(call->method, "POST"))
+		(void)curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
 	if (hetzner->ca_file != NULL)
 		(void)curl_easy_setopt(handle, CURLOPT_CAINFO, hetzner->ca_file);
 	if (call->body != NULL || str_eq(call->method, "POST")) {
@@ -206,11 +211,16 @@ static void flight_start(struct hetzner *hetzner, struct flight *flight, CURL *h
 {
 	struct hetzner_call *call = flight->call;
 	bool is_delete = str_eq(call->method, "DELETE");
+	int64_t now_ms = (int64_t)clock_boottime_ms();
+	int64_t wait_ms = hetzner_allowance_wait_ms(&hetzner->allowance, is_delete, now_ms);
 
-	if (!hetzner_allowance_permits(&hetzner->allowance, is_delete,
-				       (int64_t)clock_boottime_ms())) {
-		fail(flight, HETZNER_RATE_LIMIT_EXCEEDED,
-		     "what is left of the request budget is kept for deletions");
+	if (wait_ms > 0) {
+		/* A deletion has nothing to yield to, and one more try was promised. */
+		if ((is_delete || flight->tries > 0) && wait_ms <= BUDGET_WAIT_MS_MAX)
+			flight->start_ms = now_ms + wait_ms;
+		else
+			fail(flight, HETZNER_RATE_LIMIT_EXCEEDED,
+			     "what is left of the request budget is kept for deletions");
 		return;
 	}
 	hetzner_allowance_spend(&hetzner->allowance);
@@ -250,7 +260,16 @@ static bool was_sent(CURLcode code)
 	       code != CURLE_URL_MALFORMAT;
 }
 
-static void judge_answer(struct flight *flight, long status)
+/* Whoever answers may repeat what they were sent. */
+static void scrub_token(const struct hetzner *hetzner, char *text)
+{
+	const char *token = hetzner->authorization + strlen(HETZNER_AUTHORIZATION);
+
+	for (char *at = strstr(text, token); at != NULL; at = strstr(at, token))
+		memset(at, '*', strlen(token));
+}
+
+static void judge_answer(const struct hetzner *hetzner, struct flight *flight, long status)
 {
 	struct hetzner_call *call = flight->call;
 	struct error parse_error = {0};
@@ -264,6 +283,7 @@ static void judge_answer(struct flight *flight, long status)
 		return;
 	call->result = -1;
 	hetzner_failure_read(call->reply, status, &call->failure);
+	scrub_token(hetzner, call->failure.message);
 	if (is_success) {
 		call->failure.code = HETZNER_UNREACHABLE;
 		(void)snprintf(call->failure.message, sizeof(call->failure.message),
@@ -292,7 +312,7 @@ static void flight_finish(struct hetzner *hetzner, struct flight *flight, CURLco
 	(void)curl_multi_remove_handle(hetzner->multi, flight->handle);
 	note_headers(hetzner, flight);
 	if (code == CURLE_OK)
-		judge_answer(flight, status);
+		judge_answer(hetzner, flight, status);
 	else
 		judge_transport(flight, code);
 	flight->handle = NULL;
@@ -420,8 +440,26 @@ int hetzner_perform_action(struct hetzner *hetzner, struct hetzner_call *call,
 	if (hetzner_perform_one(hetzner, call, err) < 0)
 		return -1;
 	if (hetzner_parse_actions_begun(call->reply, ret, err) < 0)
-		return hetzner_fail(hetzner, HETZNER_UNREACHABLE);
+		return hetzner_fail_unreadable(hetzner, err);
 	return 0;
+}
+
+int hetzner_perform_create(struct hetzner *hetzner, struct hetzner_call *call, const char *name,
+			   int64_t *ret_id, struct error *err)
+{
+	struct hetzner_reader reader = {.err = err};
+
+	if (hetzner_perform_one(hetzner, call, err) < 0)
+		return -1;
+	hetzner_read_id(&reader, hetzner_read_object(&reader, call->reply, name), "id", ret_id);
+	return reader.failed ? hetzner_fail_unreadable(hetzner, err) : 0;
+}
+
+int hetzner_fail_unreadable(struct hetzner *hetzner, struct error *err)
+{
+	hetzner->failure.code = HETZNER_UNREACHABLE;
+	hetzner->failure.outcome_unknown = true;
+	return error_hint(err, "%s", hetzner_failure_advice(&hetzner->failure));
 }
 
 int hetzner_fail(struct hetzner *hetzner, enum hetzner_code code)

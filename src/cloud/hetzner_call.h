@@ -15,6 +15,8 @@
 
 #define HETZNER_PATH_BYTES  1024
 #define HETZNER_REPLY_BYTES (16 * 1024 * 1024)
+/* What stands in front of the token in `authorization`. */
+#define HETZNER_AUTHORIZATION "Authorization: Bearer "
 
 struct hetzner {
 	char *endpoint; /* without a slash at its end */
@@ -60,6 +62,12 @@ MUST_CHECK int hetzner_perform_absent_is_fine(struct hetzner *hetzner, struct he
 /* As hetzner_perform_one, with the actions that the answer names. */
 MUST_CHECK int hetzner_perform_action(struct hetzner *hetzner, struct hetzner_call *call,
 				      struct hetzner_actions *ret, struct error *err);
+/* As hetzner_perform_one, with the id of the object that the answer has under `name`. */
+MUST_CHECK int hetzner_perform_create(struct hetzner *hetzner, struct hetzner_call *call,
+				      const char *name, int64_t *ret_id, struct error *err);
+/* A change was accepted in words that cannot be read: it may be done. err tells of the words.
+ * Returns -1. */
+int hetzner_fail_unreadable(struct hetzner *hetzner, struct error *err);
 /* Notes a failure that is not of one call (a bad reply, an action that failed). Returns -1. */
 int hetzner_fail(struct hetzner *hetzner, enum hetzner_code code);
 /* Waits; false when interrupted. */

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 
+#define NO_ROUTE	     "api route not found" /* the endpoint's fault, not the resource's */
 #define UNSUPPORTED_LOCATION "unsupported location for server type"
 
 static const char *const names[HETZNER_CODE_MAX] = {
@@ -30,7 +31,8 @@ enum hetzner_code hetzner_code_find(const char *name)
 	return HETZNER_UNKNOWN;
 }
 
-/* A gateway in front of the API answers in its own words. */
+/* A gateway in front of the API answers in its own words. Its 404 says nothing of what was asked
+ * for, and must not pass for the proof that a server is gone. */
 static enum hetzner_code code_from_status(long status)
 {
 	switch (status) {
@@ -38,8 +40,6 @@ static enum hetzner_code code_from_status(long status)
 		return HETZNER_UNAUTHORIZED;
 	case 403:
 		return HETZNER_FORBIDDEN;
-	case 404:
-		return HETZNER_NOT_FOUND;
 	case 429:
 		return HETZNER_RATE_LIMIT_EXCEEDED;
 	case 502:
@@ -65,6 +65,8 @@ void hetzner_failure_read(const json_t *json, long status, struct hetzner_failur
 		failure->code = code_from_status(status);
 	(void)snprintf(failure->message, sizeof(failure->message), "%s",
 		       message ? message : "no explanation");
+	if (failure->code == HETZNER_NOT_FOUND && str_eq(failure->message, NO_ROUTE))
+		failure->code = HETZNER_UNKNOWN;
 	if (failure->code == HETZNER_INVALID_INPUT &&
 	    strstr(failure->message, UNSUPPORTED_LOCATION) != NULL)
 		failure->code = HETZNER_LOCATION_UNSUPPORTED;
@@ -95,7 +97,7 @@ static enum error_code error_code_of(enum hetzner_code code)
 	return codes[code] != ERR_NONE ? codes[code] : ERR_UNPROCESSABLE;
 }
 
-static const char *advice(const struct hetzner_failure *failure)
+const char *hetzner_failure_advice(const struct hetzner_failure *failure)
 {
 	static const char *const advices[HETZNER_CODE_MAX] = {
 		[HETZNER_UNREACHABLE] = "check the network and HCLOUD_ENDPOINT",
@@ -122,6 +124,8 @@ static const char *advice(const struct hetzner_failure *failure)
 
 	if (failure->outcome_unknown)
 		return "it may have been done all the same: look before asking again";
+	if (failure->http_status == 404 && failure->code == HETZNER_UNKNOWN)
+		return "this does not answer as the Hetzner Cloud API does: check HCLOUD_ENDPOINT";
 	return advices[failure->code];
 }
 
@@ -135,6 +139,6 @@ void hetzner_failure_explain(const struct hetzner_failure *failure, const char *
 			hetzner_code_name(failure->code),
 			failure->correlation_id[0] != '\0' ? ", correlation id " : "",
 			failure->correlation_id);
-	if (advice(failure) != NULL)
-		(void)error_hint(err, "%s", advice(failure));
+	if (hetzner_failure_advice(failure) != NULL)
+		(void)error_hint(err, "%s", hetzner_failure_advice(failure));
 }

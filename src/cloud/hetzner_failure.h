@@ -14,3 +14,5 @@ void hetzner_failure_read(const json_t *json, long status, struct hetzner_failur
 /* The error for people: "METHOD /path: words (code, correlation id)", and what to do. */
 void hetzner_failure_explain(const struct hetzner_failure *failure, const char *method,
 			     const char *path, struct error *err);
+/* What to do about it, or NULL. */
+const char *hetzner_failure_advice(const struct hetzner_failure *failure);

@@ -44,14 +44,10 @@ static int create_named(struct hetzner *hetzner, const char *plural, const char 
 			json_t *body, int64_t *ret_id, struct error *err)
 {
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
-	struct hetzner_reader reader = {.err = err};
 
 	hetzner_call_init(&call, "POST", "/%s", plural);
 	hetzner_call_body(&call, body);
-	if (hetzner_perform_one(hetzner, &call, err) < 0)
-		return -1;
-	hetzner_read_id(&reader, hetzner_read_object(&reader, call.reply, singular), "id", ret_id);
-	return reader.failed ? hetzner_fail(hetzner, HETZNER_UNREACHABLE) : 0;
+	return hetzner_perform_create(hetzner, &call, singular, ret_id, err);
 }
 
 static int delete_named(struct hetzner *hetzner, const char *plural, int64_t id, struct error *err)

@@ -63,15 +63,11 @@ int hetzner_network_create(struct hetzner *hetzner, const char *name, const char
 			   const struct hetzner_labels *labels, int64_t *ret_id, struct error *err)
 {
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
-	struct hetzner_reader reader = {.err = err};
 
 	hetzner_call_init(&call, "POST", "/networks");
 	hetzner_call_body(&call, json_pack("{s:s, s:s, s:o}", "name", name, "ip_range", ip_range,
 					   "labels", hetzner_labels_json(labels)));
-	if (hetzner_perform_one(hetzner, &call, err) < 0)
-		return -1;
-	hetzner_read_id(&reader, hetzner_read_object(&reader, call.reply, "network"), "id", ret_id);
-	return reader.failed ? hetzner_fail(hetzner, HETZNER_UNREACHABLE) : 0;
+	return hetzner_perform_create(hetzner, &call, "network", ret_id, err);
 }
 
 int hetzner_network_set_labels(struct hetzner *hetzner, int64_t id,

@@ -7,9 +7,8 @@
 #define HETZNER_PAGES_MAX 400 /* 20,000 items: more is a loop */
 
 /* Calls `item` for each object of the member `plural` of every page of `path`. What an item is
- * refused with fails the whole. A page that was not the one asked for, or does not end, is an
- * error.
- */
+ * refused with fails the whole. A page that was not the one asked for, a list that does not end,
+ * that shrank or that repeats an id while it was read are errors: something may be missing. */
 MUST_CHECK int hetzner_pages_read(struct hetzner *hetzner, const struct hetzner_call *first,
 				  const char *plural,
 				  int (*item)(void *context, const json_t *json, struct error *err),

@@ -179,6 +179,12 @@ const json_t *hetzner_read_object(struct hetzner_reader *reader, const json_t *o
 	return reader->failed ? NULL : value;
 }
 
+const json_t *hetzner_read_optional_object(struct hetzner_reader *reader, const json_t *object,
+					   const char *name)
+{
+	return is_given(reader, object, name) ? hetzner_read_object(reader, object, name) : NULL;
+}
+
 const json_t *hetzner_read_array(struct hetzner_reader *reader, const json_t *object,
 				 const char *name, size_t count_max)
 {

@@ -46,6 +46,9 @@ void hetzner_read_time(struct hetzner_reader *reader, const json_t *object, cons
 /* Borrowed; NULL once failed. An object or array that must be there. */
 const json_t *hetzner_read_object(struct hetzner_reader *reader, const json_t *object,
 				  const char *name);
+/* NULL when it is absent or null. */
+const json_t *hetzner_read_optional_object(struct hetzner_reader *reader, const json_t *object,
+					   const char *name);
 const json_t *hetzner_read_array(struct hetzner_reader *reader, const json_t *object,
 				 const char *name, size_t count_max);
 /* Absent is none; more than HETZNER_LABELS_MAX, or too long ones, are an error. */
@@ -71,6 +74,6 @@ int hetzner_parse_image(const json_t *json, struct hetzner_image *ret, struct er
 int hetzner_parse_named(const json_t *json, struct hetzner_named *ret, struct error *err);
 int hetzner_parse_pricing(const json_t *json, struct hetzner_pricing *ret, struct error *err);
 int hetzner_parse_action(const json_t *json, struct hetzner_action *ret, struct error *err);
-/* Appends the ids of "action", "actions" and "next_actions" of a reply. */
+/* The ids of "action", which must be there, and of "next_actions", which may. */
 int hetzner_parse_actions_begun(const json_t *reply, struct hetzner_actions *ret,
 				struct error *err);

@@ -71,7 +71,8 @@ static void read_members(struct hetzner_reader *reader, const json_t *json,
 
 	ret->server_ids = xcalloc(json_array_size(servers) + 1, sizeof(*ret->server_ids));
 	json_array_foreach (servers, index, server) {
-		if (!json_is_integer(server) || json_integer_value(server) < 1) {
+		if (!json_is_integer(server) || json_integer_value(server) < 1 ||
+		    json_integer_value(server) > HETZNER_ID_MAX) {
 			hetzner_reader_fail(reader, "\"servers\" has what is no id");
 			return;
 		}
@@ -130,12 +131,12 @@ static enum hetzner_server_status status_of(const char *name)
 static void read_public_net(struct hetzner_reader *reader, const json_t *json,
 			    struct hetzner_server *ret)
 {
-	const json_t *public_net = json_object_get(json, "public_net");
+	const json_t *public_net = hetzner_read_object(reader, json, "public_net");
+	const json_t *ipv4 = hetzner_read_optional_object(reader, public_net, "ipv4");
+	const json_t *ipv6 = hetzner_read_optional_object(reader, public_net, "ipv6");
 
-	hetzner_read_optional_text(reader, json_object_get(public_net, "ipv4"), "ip",
-				   ret->public_ipv4, sizeof(ret->public_ipv4));
-	hetzner_read_optional_text(reader, json_object_get(public_net, "ipv6"), "ip",
-				   ret->public_ipv6, sizeof(ret->public_ipv6));
+	hetzner_read_optional_text(reader, ipv4, "ip", ret->public_ipv4, sizeof(ret->public_ipv4));
+	hetzner_read_optional_text(reader, ipv6, "ip", ret->public_ipv6, sizeof(ret->public_ipv6));
 }
 
 static void read_private_net(struct hetzner_reader *reader, const json_t *json,
@@ -167,16 +168,17 @@ int hetzner_parse_server(const json_t *json, struct hetzner_server *ret, struct 
 	ret->status = status_of(status);
 	hetzner_read_bool(&reader, json, "locked", &ret->locked);
 	hetzner_read_time(&reader, json, "created", &ret->created_us);
-	hetzner_read_text(&reader, json_object_get(json, "server_type"), "name", ret->server_type,
-			  sizeof(ret->server_type));
+	hetzner_read_text(&reader, hetzner_read_object(&reader, json, "server_type"), "name",
+			  ret->server_type, sizeof(ret->server_type));
 	const json_t *location = hetzner_read_object(&reader, json, "location");
 	hetzner_read_text(&reader, location, "name", ret->location, sizeof(ret->location));
 	hetzner_read_optional_text(&reader, location, "network_zone", ret->network_zone,
 				   sizeof(ret->network_zone));
 	read_public_net(&reader, json, ret);
 	read_private_net(&reader, json, ret);
-	hetzner_read_optional_id(&reader, json_object_get(json, "placement_group"), "id",
-				 &ret->placement_group_id);
+	hetzner_read_optional_id(&reader,
+				 hetzner_read_optional_object(&reader, json, "placement_group"),
+				 "id", &ret->placement_group_id);
 	hetzner_read_labels(&reader, json, &ret->labels);
 	return finish(&reader);
 }
@@ -346,30 +348,26 @@ static int append_action(const json_t *json, struct hetzner_actions *ret, struct
 
 	if (hetzner_parse_action(json, &action, err) < 0)
 		return -1;
-	if (ret->count == HETZNER_ACTIONS_MAX)
-		return error_set(err, ERR_UNAVAILABLE,
-				 "Hetzner Cloud began more than %d actions at once",
-				 HETZNER_ACTIONS_MAX);
 	ret->ids[ret->count++] = action.id;
 	return 0;
 }
 
 int hetzner_parse_actions_begun(const json_t *reply, struct hetzner_actions *ret, struct error *err)
 {
-	static const char *const lists[] = {"actions", "next_actions"};
-	const json_t *one = json_object_get(reply, "action");
+	struct hetzner_reader reader = {.err = err};
+	const json_t *first = hetzner_read_object(&reader, reply, "action");
+	const json_t *next = json_object_get(reply, "next_actions");
+	const json_t *action;
+	size_t index;
 
 	*ret = (struct hetzner_actions){0};
-	if (one != NULL && !json_is_null(one) && append_action(one, ret, err) < 0)
+	if (next != NULL && !json_is_null(next))
+		(void)hetzner_read_array(&reader, reply, "next_actions", HETZNER_ACTIONS_MAX - 1);
+	if (reader.failed || append_action(first, ret, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		const json_t *action;
-		size_t index;
-
-		json_array_foreach (json_object_get(reply, lists[i]), index, action) {
-			if (append_action(action, ret, err) < 0)
-				return -1;
-		}
+	json_array_foreach (next, index, action) {
+		if (append_action(action, ret, err) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -17,8 +17,7 @@ static bool is_servers_fault(const struct hetzner_failure *failure)
 bool hetzner_is_outcome_unknown(const char *method, const struct hetzner_failure *failure,
 				bool was_sent)
 {
-	return str_eq(method, "POST") && was_sent && is_servers_fault(failure) &&
-	       failure->code != HETZNER_UNAVAILABLE;
+	return str_eq(method, "POST") && was_sent && is_servers_fault(failure);
 }
 
 int64_t hetzner_retry_ms(const char *method, const struct hetzner_failure *failure, bool was_sent,

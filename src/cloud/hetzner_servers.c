@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "cloud/hetzner_call.h"
+#include "cloud/hetzner_failure.h"
 #include "cloud/hetzner_labels.h"
 #include "cloud/hetzner_pages.h"
 #include "cloud/hetzner_parse.h"
@@ -123,6 +124,7 @@ static void take_unreadable(struct hetzner_outcome *outcome)
 	outcome->result = -1;
 	outcome->failure.code = HETZNER_UNREACHABLE;
 	outcome->failure.outcome_unknown = true;
+	(void)error_hint(&outcome->err, "%s", hetzner_failure_advice(&outcome->failure));
 }
 
 static void take_created(const struct hetzner_call *call, struct hetzner_outcome *outcome)
@@ -274,5 +276,5 @@ int hetzner_server_create_image(struct hetzner *hetzner, int64_t id, const char 
 		return -1;
 	hetzner_read_id(&reader, hetzner_read_object(&reader, call.reply, "image"), "id",
 			ret_image_id);
-	return reader.failed ? hetzner_fail(hetzner, HETZNER_UNREACHABLE) : 0;
+	return reader.failed ? hetzner_fail_unreadable(hetzner, err) : 0;
 }
