@@ -282,7 +282,7 @@ req PUT "/api/v1/blobs/$sha" --data-binary @"$TEST_DIR/blob"
 is "project one has a blob" 201
 before=$(sql "SELECT count(*) FROM rg.ready")
 KEY=$TWO
-for at in "GET /api/v1/jobs/$job" "GET /api/v1/jobs/${job:0:10}" "GET /api/v1/jobs/$job/attempts" "POST /api/v1/jobs/$job/cancel" \
+for at in "GET /api/v1/jobs/$job" "GET /api/v1/jobs/${job%??}" "GET /api/v1/jobs/$job/attempts" "POST /api/v1/jobs/$job/cancel" \
 	"POST /api/v1/jobs/$job/retry" "GET /api/v1/jobs/$job/logs" "GET /api/v1/jobs/$job/logs?follow=1" \
 	"GET /api/v1/jobs/$job/artifacts" "GET /api/v1/jobs/$job/artifacts/x" "GET /api/v1/batches/$batch" \
 	"GET /api/v1/batches/last" "GET /api/v1/batches/$batch/results" "POST /api/v1/batches/$batch/cancel" \

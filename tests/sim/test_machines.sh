@@ -34,7 +34,7 @@ root=$(machines_root) || {
 probe_said() { grep -qxF -- "$1" "$TEST_DIR/said"; }
 probe_said_times() { [ "$(grep -cxF -- "$2" "$TEST_DIR/said")" -eq "$1" ]; }
 probe_start() {
-	rm -f "$TEST_DIR/commands"
+	rm -f "$TEST_DIR/commands" "$TEST_DIR/said" # the last one said "ready" too
 	mkfifo "$TEST_DIR/commands"
 	"$probe" "$instance" "$directory" "$root" <"$TEST_DIR/commands" >"$TEST_DIR/said" 2>&1 &
 	probe_pid=$!
