@@ -35,7 +35,8 @@ tap_result() { # passed? description
 	else
 		tap_failed=$((tap_failed + 1))
 		echo "not ok $tap_count - $2"
-		head -c 8000 "$TEST_DIR/.output" | tr -d '\0' | sed 's/^/# /'
+		# awk ends the last line, which else the next result would continue.
+		head -c 8000 "$TEST_DIR/.output" | tr -d '\0' | awk '{ print "# " $0 }'
 	fi
 }
 

@@ -149,8 +149,7 @@ __attribute__((noreturn)) static void run_child(const struct spawn_options *opti
 	child_fail(report_fd, STEP_EXEC);
 }
 
-/* The file that argv[0] names, sought in our PATH before the fork. */
-static int find_program(const char *name, char ret[PATH_MAX], struct error *err)
+int spawn_find(const char *name, char ret[PATH_MAX], struct error *err)
 {
 	const char *path = getenv("PATH");
 
@@ -254,7 +253,7 @@ int spawn(const struct spawn_options *options, pid_t *ret_pid, struct error *err
 
 	CHECK(options->argv[0] != NULL);
 	CHECK(options->uid == 0 || options->gid != 0); /* or root's group would be kept */
-	if (find_program(options->argv[0], program, err) != 0)
+	if (spawn_find(options->argv[0], program, err) != 0)
 		return -1;
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return error_set_errno(err, ERR_INTERNAL, errno, "cannot run %s", options->argv[0]);

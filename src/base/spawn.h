@@ -2,6 +2,7 @@
  * O_CLOEXEC; own process group on request; death with the parent on request. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -24,6 +25,9 @@ struct spawn_options {
 	const char *const *join_cgroups;
 };
 
+/* The file that a name without '/' stands for, sought in PATH; a name with one is itself.
+ * ERR_NOT_FOUND. */
+MUST_CHECK int spawn_find(const char *name, char ret[PATH_MAX], struct error *err);
 /* Starts it. A failure to exec is reported here, not as an exit code. */
 MUST_CHECK int spawn(const struct spawn_options *options, pid_t *ret_pid, struct error *err);
 /* Runs to the end, collecting at most output_bytes_max of stdout+stderr (may be NULL).

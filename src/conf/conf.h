@@ -44,7 +44,8 @@ enum conf_user {
 	CONF_API = 1 << 1,
 	CONF_ORCHESTRATOR = 1 << 2,
 	CONF_OPERATOR = 1 << 3,
-	CONF_EVERY = (1 << 4) - 1,
+	CONF_BUNDLE = 1 << 4,
+	CONF_EVERY = (1 << 5) - 1,
 };
 
 enum conf_source { CONF_FROM_DEFAULT = 1, CONF_FROM_FILE, CONF_FROM_ENVIRONMENT, CONF_FROM_OPTION };

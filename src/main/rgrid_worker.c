@@ -1,7 +1,10 @@
 /* rgrid-worker: reads its options and its secret, shuts itself in, and lives a worker's life. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -15,6 +18,7 @@
 
 #define PROGRAM		  "rgrid-worker"
 #define DATABASE_VARIABLE "RGRID_WORKER_DATABASE"
+#define PATH_OF_MACHINE	  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define ENROL_PATIENCE_MS (10ULL * 60 * 1000)
 
 struct arguments {
@@ -113,6 +117,27 @@ static int find_login(const struct arguments *arguments, char **ret, struct erro
 	return enrol(options, ret, err);
 }
 
+/* A bundle's crun and nft stand beside this program, and go before the machine's. */
+static void prefer_own_directory(void)
+{
+	char self[PATH_MAX];
+	const char *path = getenv("PATH");
+	ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (bytes <= 0)
+		return;
+	self[bytes] = '\0';
+	slash = strrchr(self, '/');
+	if (slash == NULL || slash == self)
+		return;
+	*slash = '\0';
+	CLEANUP(cleanup_free)
+	char *preferred = xasprintf("%s:%s", self, path != NULL ? path : PATH_OF_MACHINE);
+
+	(void)setenv("PATH", preferred, 1);
+}
+
 static int work(int argc, const char **argv, struct error *err)
 {
 	struct arguments arguments = {.slots = 1, .disk_bytes = DEFAULT_DISK_BYTES};
@@ -124,6 +149,7 @@ static int work(int argc, const char **argv, struct error *err)
 		return -1;
 	if (help)
 		return 0;
+	prefer_own_directory();
 	if (find_login(&arguments, &conninfo, err) < 0)
 		return -1;
 	options = (struct worker_options){

@@ -1,5 +1,9 @@
 #include "main/rgridd_verbs.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -7,6 +11,7 @@
 #include "core/fleet.h"
 #include "orchestrator/orchestrator.h"
 #include "orchestrator/provider.h"
+#include "setup/bundle.h"
 #include "setup/doctor.h"
 #include "setup/env_file.h"
 #include "setup/operator.h"
@@ -120,6 +125,34 @@ static int run_db_expose(struct rgridd_call *call, struct error *err)
 	int result = db_expose(&call->expose, err);
 	opt_list_release(&call->expose.public_workers);
 	return result;
+}
+
+static int run_bundle_make(struct rgridd_call *call, struct error *err)
+{
+	CLEANUP(cleanup_free) char *directory = xstrdup(call->self);
+	const struct bundle_options options = {
+		.program_directory = directory,
+		.blob_directory = conf_text(&call->conf, CONF_BLOB_DIR),
+	};
+	struct bundle bundle;
+
+	*strrchr(directory, '/') = '\0';
+	if (bundle_make(&options, &bundle, err) < 0)
+		return -1;
+	if (call->json) {
+		(void)printf("{\"sha256\": \"%s\", \"bytes\": %" PRIu64 "}\n", bundle.sha256,
+			     bundle.bytes);
+		return 0;
+	}
+	char size[16];
+
+	(void)printf("✓ Worker bundle made: %u programs, %u libraries, %s\n"
+		     "  SHA-256: %s\n"
+		     "\nFor the orchestrator's environment:\n"
+		     "RGRID_WORKER_BUNDLE=%s\n",
+		     bundle.programs, bundle.libraries,
+		     format_bytes(bundle.bytes, size, sizeof(size)), bundle.sha256, bundle.sha256);
+	return 0;
 }
 
 static int run_key_create(struct rgridd_call *call, struct error *err)
@@ -246,6 +279,12 @@ static const char db_expose_description[] =
 	"like. Needs root. Without a private network, --public-ip and one --public-worker for "
 	"each worker open the public address to these alone.";
 
+static const char bundle_make_description[] =
+	"Packs rgrid-worker of this installation, crun and nft of this system, and the libraries "
+	"they load into one archive, puts it into the blob store and prints its SHA-256. Machines "
+	"fetch it from the API when they boot, and check it. Run it again after an upgrade. Needs "
+	"patchelf.";
+
 static const char doctor_description[] =
 	"Looks, and changes nothing. Each check says ok, warn, broken, or skipped and why, with "
 	"what "
@@ -266,6 +305,8 @@ static const struct rgridd_verb verbs[] = {
 	 "cluster database private-ip db-subnet orchestrator-env pki-dir public-ip public-worker "
 	 "rotate-certificate undo dry-run json",
 	 run_db_expose, db_expose_description},
+	{"bundle make", "[options]", "Pack what a new machine needs to be a worker", CONF_BUNDLE, 0,
+	 "json", run_bundle_make, bundle_make_description},
 	{"key create", "[options] NAME", "Make an API key and print it", CONF_OPERATOR, 1,
 	 "project scopes expires", run_key_create, NULL},
 	{"key list", "[options]", "List a project's API keys", CONF_OPERATOR, 0, "project json",

@@ -135,6 +135,8 @@ static int enable_forwarding(struct error *err)
 struct networks *networks_open(const char *name, const char *directory, size_t slots, bool is_root)
 {
 	struct networks *networks = xcalloc(1, sizeof(*networks));
+	char program[PATH_MAX];
+	struct error ignored; /* what is missing is told in fewer words */
 	networks->table = xstrdup(name);
 	networks->directory = xstrdup(directory);
 	networks->resolv_conf = xasprintf("%s/resolv.conf", directory);
@@ -142,9 +144,9 @@ struct networks *networks_open(const char *name, const char *directory, size_t s
 	networks->links = xcalloc(slots, sizeof(*networks->links));
 	if (!is_root)
 		networks->missing = "an ordinary user cannot make one";
-	else if (access("/usr/sbin/nft", X_OK) < 0)
+	else if (spawn_find("nft", program, &ignored) < 0)
 		networks->missing = "nft is not installed (package nftables)";
-	else if (access("/usr/sbin/ip", X_OK) < 0 && access("/usr/bin/ip", X_OK) < 0)
+	else if (spawn_find("ip", program, &ignored) < 0)
 		networks->missing = "ip is not installed (package iproute2)";
 	else
 		delete_table(networks);

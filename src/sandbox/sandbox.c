@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/hash.h"
+#include "base/spawn.h"
 #include "base/str.h"
 #include "core/limits.h"
 #include "sandbox/cgroup.h"
@@ -45,6 +46,7 @@ struct slot {
 
 struct sandbox {
 	int lock_fd; /* of the state directory */
+	char *crun;  /* the program */
 	char *name;  /* of our cgroups and rules: the same for each sandbox of that directory */
 	uint64_t disk_bytes_max;
 	bool is_root; /* of the machine, not of a user namespace */
@@ -160,9 +162,9 @@ static int prepare_scratch(const struct sandbox_options *options, struct error *
 	return 0;
 }
 
-static int check_crun(struct error *err)
+static int find_crun(char ret[PATH_MAX], struct error *err)
 {
-	if (access("/usr/bin/crun", X_OK) == 0)
+	if (spawn_find("crun", ret, err) == 0)
 		return 0;
 	error_set(err, ERR_UNAVAILABLE, "the container runtime crun is not installed");
 	return error_hint(err, "install the package crun");
@@ -237,13 +239,15 @@ static int try_out(struct sandbox *sandbox, struct error *err)
 int sandbox_open(const struct sandbox_options *options, struct sandbox **ret, struct error *err)
 {
 	CHECK(options->slots > 0 && options->slots <= LIMIT_SLOTS);
-	if (check_crun(err) < 0 || fs_mkdir_all(options->state_directory, 0700, err) < 0)
+	char crun[PATH_MAX];
+	if (find_crun(crun, err) < 0 || fs_mkdir_all(options->state_directory, 0700, err) < 0)
 		return -1;
 	CLEANUP(cleanup_fd) int lock_fd = lock_directory(options->state_directory, err);
 	if (lock_fd < 0 || prepare_scratch(options, err) < 0)
 		return -1;
 	struct sandbox *sandbox = xcalloc(1, sizeof(*sandbox));
 	sandbox->lock_fd = TAKE_FD(lock_fd);
+	sandbox->crun = xstrdup(crun);
 	sandbox->name = name_of(options->state_directory);
 	sandbox->disk_bytes_max = options->disk_bytes_max;
 	buf_init(&sandbox->seccomp, 256 * KIB);
@@ -281,6 +285,7 @@ void sandbox_free(struct sandbox *sandbox)
 	buf_release(&sandbox->seccomp);
 	(void)umount2(SCRATCH, MNT_DETACH);
 	cleanup_fd(&sandbox->lock_fd);
+	free(sandbox->crun);
 	free(sandbox->name);
 	free(sandbox);
 }
@@ -384,8 +389,8 @@ static int write_config(struct sandbox *sandbox, size_t slot_index, const struct
 }
 
 /* In the forked child. Its own words go to the log file; the script's streams stay the script's. */
-__attribute__((noreturn)) static void exec_crun(const struct slot *slot, const char *id,
-						const struct sandbox_run *run)
+__attribute__((noreturn)) static void exec_crun(const char *crun, const struct slot *slot,
+						const char *id, const struct sandbox_run *run)
 {
 	/* The worker's descriptors are all O_CLOEXEC; signals are as after a plain start. */
 	sigset_t none;
@@ -396,7 +401,7 @@ __attribute__((noreturn)) static void exec_crun(const struct slot *slot, const c
 	if (cgroup_join(slot->group) < 0 || dup2(run->stdin_fd, STDIN_FILENO) < 0 ||
 	    dup2(run->stdout_fd, STDOUT_FILENO) < 0 || dup2(run->stderr_fd, STDERR_FILENO) < 0)
 		_exit(125);
-	(void)execl("/usr/bin/crun", "crun", "--root", SCRATCH "/crun", "--log", slot->error_path,
+	(void)execl(crun, "crun", "--root", SCRATCH "/crun", "--log", slot->error_path,
 		    "--cgroup-manager=disabled", "run", "-b", slot->bundle, id, (char *)NULL);
 	_exit(125);
 }
@@ -420,7 +425,7 @@ int sandbox_start(struct sandbox *sandbox, size_t slot_index, const struct sandb
 	(void)unlink(slot->error_path);
 	pid_t pid = fork();
 	if (pid == 0)
-		exec_crun(slot, id, run);
+		exec_crun(sandbox->crun, slot, id, run);
 	if (pid < 0) {
 		error_set_errno(err, ERR_UNAVAILABLE, errno, "cannot start a process");
 		cgroup_free(TAKE_PTR(slot->group));
@@ -486,9 +491,9 @@ void sandbox_finish(struct sandbox *sandbox, size_t slot_index, int wait_status,
 	ret->memory_peak_bytes = usage.memory_peak_bytes;
 	if (ret->exit_code != 0 && !ret->out_of_memory)
 		ret->start_failed = read_crun_error(slot, ret->message, sizeof(ret->message));
-	if (ret->exit_code == 125 && !ret->start_failed && access("/usr/bin/crun", X_OK) < 0) {
+	if (ret->exit_code == 125 && !ret->start_failed && access(sandbox->crun, X_OK) < 0) {
 		ret->start_failed = true;
-		(void)snprintf(ret->message, sizeof(ret->message), "crun is not installed");
+		(void)snprintf(ret->message, sizeof(ret->message), "crun is no longer installed");
 	}
 	cgroup_free(TAKE_PTR(slot->group));
 	slot->pid = 0;
