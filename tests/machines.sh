@@ -26,7 +26,8 @@ machines_needed() {
 	exit 0
 }
 
-machines_instance() { printf 't%x\n' $$; }
+# In a pid namespace, the own pid is not one that others do not have.
+machines_instance() { printf 't%x\n' "${PRIVATE_SYSTEM_ID:-$$}"; }
 
 machines_root() { "$MACHINES_TOP/tools/make-machine-root"; }
 

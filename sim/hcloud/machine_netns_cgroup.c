@@ -146,7 +146,9 @@ static void walk(const char *path, int depth, void (*visit)(const char *path))
 	while (directory != NULL && depth < DEPTH_MAX && (entry = readdir(directory)) != NULL) {
 		char child[PATH_BYTES];
 
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		/* Names may begin with a dot: systemd has a ".control" beneath a delegated unit. */
+		if (entry->d_type != DT_DIR || str_eq(entry->d_name, ".") ||
+		    str_eq(entry->d_name, "..") ||
 		    snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) >=
 			    (int)sizeof(child))
 			continue;

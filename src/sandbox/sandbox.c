@@ -240,6 +240,8 @@ int sandbox_open(const struct sandbox_options *options, struct sandbox **ret, st
 {
 	CHECK(options->slots > 0 && options->slots <= LIMIT_SLOTS);
 	char crun[PATH_MAX];
+	/* Scripts are other users, and must pass through directories that we make. */
+	(void)umask(022);
 	if (find_crun(crun, err) < 0 || fs_mkdir_all(options->state_directory, 0700, err) < 0)
 		return -1;
 	CLEANUP(cleanup_fd) int lock_fd = lock_directory(options->state_directory, err);
@@ -401,8 +403,12 @@ __attribute__((noreturn)) static void exec_crun(const char *crun, const struct s
 	if (cgroup_join(slot->group) < 0 || dup2(run->stdin_fd, STDIN_FILENO) < 0 ||
 	    dup2(run->stdout_fd, STDOUT_FILENO) < 0 || dup2(run->stderr_fd, STDERR_FILENO) < 0)
 		_exit(125);
-	(void)execl(crun, "crun", "--root", SCRATCH "/crun", "--log", slot->error_path,
-		    "--cgroup-manager=disabled", "run", "-b", slot->bundle, id, (char *)NULL);
+	/* Its environment is its own: with systemd's NOTIFY_SOCKET or LISTEN_FDS, it would bring
+	 * that into the container. */
+	char *const environment[] = {NULL};
+	(void)execle(crun, "crun", "--root", SCRATCH "/crun", "--log", slot->error_path,
+		     "--cgroup-manager=disabled", "run", "-b", slot->bundle, id, (char *)NULL,
+		     environment);
 	_exit(125);
 }
 

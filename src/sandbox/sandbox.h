@@ -34,8 +34,8 @@ struct sandbox_options {
 	const char *init_program; /* rgrid-sandbox-init; NULL: beside this executable */
 };
 
-/* Also runs one program in a sandbox, to be sure that it works and that crun applies the system
- * call filter: an older one would run scripts without. */
+/* Sets the process's umask to 022. Also runs one program in a sandbox, to be sure that it works and
+ * that crun applies the system call filter: an older one would run scripts without. */
 MUST_CHECK int sandbox_open(const struct sandbox_options *options, struct sandbox **ret,
 			    struct error *err);
 /* All slots must be finished. Removes cgroups, mounts and files of ours. */

@@ -11,27 +11,17 @@
 #   login HOST SETTINGS   a worker's login from a host: prints the TLS version, or says why not
 #   rgridd_db …           rgridd db expose … on the control server
 
-if [ "$(id -u)" -ne 0 ]; then
-	echo "1..0 # SKIP needs root"
-	exit 0
-fi
-if [ -z "${RGRID_TEST_INSIDE-}" ]; then
-	if ! unshare --mount --pid --fork --net true 2>/dev/null || ! command -v pg_createcluster >/dev/null; then
-		echo "1..0 # SKIP needs namespaces and Debian's postgresql"
-		exit 0
-	fi
-	RGRID_TEST_INSIDE=$$ exec unshare --mount --pid --fork --kill-child --mount-proc -- "$PWD/tests/setup/$(basename "$0")" "$@"
-fi
+# shellcheck source=tests/private_system.sh
+. tests/private_system.sh
+private_system_enter "$PWD/tests/setup/$(basename "$0")" "$@"
 RGRID_BUILD=$(realpath "${RGRID_BUILD:-build}")
 RGRIDD=$RGRID_BUILD/src/main/rgridd
 [ -x "$RGRIDD" ] || RGRIDD=$RGRID_BUILD/rgridd
-unset RGRID_PRIVATE_DB_IP RGRID_DATABASE RGRID_CONFIG HETZNER_API_TOKEN HCLOUD_TOKEN
-host_prefix=rgdb-$RGRID_TEST_INSIDE
+host_prefix=rgdb-$PRIVATE_SYSTEM_ID
 
 tap_at_exit() {
-	pg_ctlcluster 15 main stop -m immediate >/dev/null 2>&1
 	for host in gw ctl wrk out; do ip netns del "$host_prefix-$host" 2>/dev/null; done
-	umount -l /etc /var/lib/postgresql /run/postgresql /var/log/postgresql "$TEST_DIR/fs" 2>/dev/null
+	private_system_down
 }
 
 on() { nsenter --net="/run/netns/$host_prefix-$1" -- "${@:2}"; }
@@ -68,20 +58,7 @@ hosts_up() {
 	done
 	private ctl 10.0.1.2
 	private wrk 10.0.1.3
-
-	mkdir "$TEST_DIR/fs"
-	mount -t tmpfs tmpfs "$TEST_DIR/fs"
-	chmod 755 "$TEST_DIR/fs"
-	cp -a /etc "$TEST_DIR/fs/etc"
-	mkdir -p /run/postgresql /var/lib/postgresql /var/log/postgresql
-	mount --bind "$TEST_DIR/fs/etc" /etc
-	rm -rf /etc/postgresql /etc/rgrid
-	mkdir -p /etc/postgresql /etc/rgrid
-	for host in /var/lib/postgresql /run/postgresql /var/log/postgresql; do
-		mount -t tmpfs tmpfs "$host"
-		chown postgres:postgres "$host"
-	done
-	chmod 2775 /run/postgresql
+	private_system_up
 }
 
 sql() { setpriv --reuid=postgres --regid=postgres --clear-groups psql -XAtq -p "$cluster_port" -c "$1" "${2-postgres}"; }

@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# A whole RGrid on a simulated Hetzner Cloud whose servers are real hosts of this computer, set up by the words
+# of docs/deploy-private-network.md. Source it after tap.sh:
+#
+#   deployment_enter SCRIPT "$@"    starts the script anew in a system of its own (private_system.sh)
+#   deployment_cloud [options]      hcloud-sim with machines; the server "control" runs
+#   on_control COMMAND…             runs COMMAND on it: its network, with the API's address and token
+#   deployment_setup                network, database, roles, certificate, bundle, API key; nothing runs yet but
+#                                   PostgreSQL
+#   deployment_start [NAME=VALUE…]  API, the workers' API and the orchestrator, with more settings for the latter
+#   daemon_start NAME COMMAND…      starts it on the control server; its log is $TEST_DIR/NAME.log
+#   daemon_kill NAME SIGNAL         ends it, and waits for it
+#   sql STATEMENT                   as the database's superuser
+#   on_server ID COMMAND…           runs COMMAND in that server's network; in_server ID COMMAND… in its system
+#   deployment_down                 for tap_at_exit: ends everything
+#   deployment_show                 the ends of all logs
+#
+# Sets CONTROL (the server's id), RGRID, RGRIDD, RGRID_URL, RGRID_TOKEN.
+
+. tests/private_system.sh
+. tests/machines.sh
+. tests/sim/sim.sh
+
+RGRID_BUILD=$(realpath "${RGRID_BUILD:-build}")
+RGRID=$RGRID_BUILD/rgrid
+RGRIDD=$RGRID_BUILD/rgridd
+DEPLOYMENT_API_PORT=8420 # on the control server's loopback
+DEPLOYMENT_URL=http://127.0.0.1:8000
+declare -A daemon_pids=()
+
+deployment_enter() {
+	machines_needed
+	private_system_enter "$@"
+}
+
+on_server() { machine_net "$deployment_instance" "$@"; }
+in_server() { machine_exec "$deployment_instance" "$@"; }
+on_control() {
+	on_server "$CONTROL" env HCLOUD_ENDPOINT="http://127.0.0.1:$DEPLOYMENT_API_PORT/v1" HCLOUD_TOKEN="$HCLOUD_TOKEN" "$@"
+}
+
+daemon_start() {
+	local name=$1
+	shift
+	on_control "$@" >>"$TEST_DIR/$name.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
+	daemon_pids[$name]=$!
+}
+daemon_kill() {
+	local pid=${daemon_pids[$1]-}
+	unset "daemon_pids[$1]"
+	[ -n "$pid" ] || return 0
+	kill -s "$2" "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	return 0
+}
+daemon_says() { grep -qF -- "$2" "$TEST_DIR/$1.log"; }
+
+server_is_booted() { [ "$(field "a['booted']" sim GET "/servers/$1")" = True ]; }
+
+deployment_cloud() {
+	local root
+	private_system_up
+	deployment_instance=$(machines_instance)
+	root=$(machines_root) || return 1
+	sim_start --token secret-of-the-cloud --machines netns --machine-root "$root" --machine-dir "$TEST_DIR/machines" \
+		--instance "$deployment_instance" "$@" || return 1
+	CONTROL=$(field "a['server']['id']" api POST /servers '{"name":"control","server_type":"cx23","image":"debian-12",
+		"location":"nbg1","labels":{"rgrid-role":"control"}}') || return 1
+	wait_until 120 server_is_booted "$CONTROL" || return 1
+	tests/tools/forward-into "/run/netns/hcs-$deployment_instance-$CONTROL" "$DEPLOYMENT_API_PORT" \
+		"${HCLOUD_SIM_URL#http://}" >"$TEST_DIR/forward.log" 2>&1 &
+	daemon_pids[forward]=$!
+	wait_until 20 daemon_says forward ready
+}
+
+as_postgres() {
+	setpriv --reuid=postgres --regid=postgres --clear-groups --reset-env -- \
+		env RGRID_DATABASE='host=/run/postgresql user=postgres dbname=rgrid' "$@"
+}
+sql() { as_postgres psql -XAtq -v ON_ERROR_STOP=1 -c "$1" "${2-rgrid}"; }
+
+deployment_database() {
+	on_control pg_createcluster 15 main >/dev/null 2>&1 || return 1
+	on_control pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1 7>&- || return 1
+	sql 'CREATE DATABASE rgrid' postgres
+	as_postgres "$RGRIDD" db migrate >/dev/null
+	sql "ALTER ROLE rgrid_api PASSWORD 'a'; ALTER ROLE rgrid_orchestrator PASSWORD 'o'"
+}
+deployment_certificate() {
+	local pki=/etc/rgrid/pki
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$pki/api.key" -subj /CN=api -out "$pki/api.csr" 2>/dev/null &&
+		openssl x509 -req -in "$pki/api.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -CAcreateserial -days 30 \
+			-extfile <(echo subjectAltName=IP:10.0.1.2) -out "$pki/api.crt" 2>/dev/null &&
+		cat "$pki/api.crt" "$pki/api.key" >"$pki/api.pem"
+}
+deployment_setup() {
+	on_control "$RGRID" network setup || return 1
+	deployment_database || return 1
+	on_control "$RGRID" db expose || return 1
+	deployment_certificate || return 1
+	bundle=$("$RGRIDD" bundle make --json --data-dir "$TEST_DIR/data" | sed 's/.*"sha256": "\([0-9a-f]*\)".*/\1/')
+	RGRID_TOKEN=$(as_postgres "$RGRIDD" key create --scopes read,run,admin first) || return 1
+	RGRID_URL=$DEPLOYMENT_URL
+	export RGRID_URL RGRID_TOKEN
+}
+api_answers() { on_control curl -sf -m 5 "$DEPLOYMENT_URL/livez"; }
+deployment_start() {
+	local database='host=127.0.0.1 dbname=rgrid'
+	daemon_start api "$RGRIDD" api --database "$database user=rgrid_api password=a" --data-dir "$TEST_DIR/data" \
+		--listen 127.0.0.1:8000
+	daemon_start workers-api "$RGRIDD" api --database "$database user=rgrid_api password=a" --data-dir "$TEST_DIR/data" \
+		--listen 10.0.1.2:8443 --tls-file /etc/rgrid/pki/api.pem
+	deployment_orchestrator "$@" && wait_until 20 api_answers
+}
+deployment_orchestrator() {
+	local database='host=127.0.0.1 dbname=rgrid'
+	set -a
+	# shellcheck disable=SC1091
+	. /etc/rgrid/orchestrator.env
+	set +a
+	daemon_start orchestrator env "$@" "$RGRIDD" orchestrator --database "$database user=rgrid_orchestrator password=o" \
+		--provider hetzner --worker-api-url https://10.0.1.2:8443 --worker-bundle "$bundle"
+}
+
+deployment_down() {
+	local name
+	for name in orchestrator api workers-api forward; do daemon_kill "$name" TERM; done
+	sim_stop TERM
+	private_system_down
+}
+
+deployment_show() {
+	local log
+	for log in "$TEST_DIR"/*.log; do
+		tail -n 30 "$log" | cut -c1-600 | sed "s|^|# $(basename "$log"): |"
+	done
+}

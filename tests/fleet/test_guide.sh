@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# The way of docs/deploy-private-network.md on simulated servers that are real hosts: from no network at all to
+# a job's result on a worker that came by itself, what outsiders and jobs cannot reach, and back.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/deployment.sh
+deployment_enter "$PWD/tests/fleet/$(basename "$0")" "$@"
+tap_begin
+tap_at_exit() {
+	[ "$tap_failed" -eq 0 ] || deployment_show
+	deployment_down
+}
+# Whether a TCP connection comes about: open, refused, or away.
+cat >"$TEST_DIR/reach.py" <<'END'
+import socket, sys
+for target in sys.argv[1:]:
+    host, port = target.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), 3).close()
+        print(target, "open")
+    except ConnectionRefusedError:
+        print(target, "refused")
+    except OSError:
+        print(target, "away")
+END
+reach() { on_server "$1" python3 "$TEST_DIR/reach.py" "${@:2}"; }
+listen() { # server port: something that answers there, on every address
+	on_server "$1" python3 -m http.server --bind 0.0.0.0 --directory "$TEST_DIR/empty" "$2" >>"$TEST_DIR/listeners.log" 2>&1 </dev/null &
+	daemon_pids[listener-$1]=$!
+	answers() { reach "$1" "127.0.0.1:$2" | grep -q open; }
+	wait_until 20 answers "$@"
+}
+says() { grep -F -- "$1" "$TEST_DIR/said" || { cat "$TEST_DIR/said"; return 1; }; }
+rgrid() { on_control timeout 120 env -C "$TEST_DIR/home" "$RGRID" "$@"; }
+public_address() { field "a['server']['public_net']['ipv4']['ip']" api GET "/servers/$1"; }
+mkdir "$TEST_DIR/empty" "$TEST_DIR/home"
+
+check "a project with one server, a real host" deployment_cloud
+deployment_setup >"$TEST_DIR/said" 2>&1
+check_output "network, database, certificates, bundle and key are set up" 0 echo $?
+check "the network is there" says "✓ Network created successfully!"
+check "and this server is in it" says "Private IP: 10.0.1.2"
+listeners() { on_control ss -Hltn 'sport = 5432' | awk '{ print $4 }' | grep -v '^\[::1\]' | sort | paste -sd ' '; }
+check_output "PostgreSQL listens on localhost and the private address and nowhere else" \
+	"10.0.1.2:5432 127.0.0.1:5432" listeners
+check "API, workers' API and orchestrator start" deployment_start RGRID_SERVER_IPV4=1
+for line in "Private network enabled (Network ID: $RGRID_NETWORK_ID, DB IP: 10.0.1.2)" \
+	"Using private network IP for database: 10.0.1.2"; do
+	check "the log says: $line" wait_until 10 daemon_says orchestrator "$line"
+done
+
+# ---- the first job, on no worker at all
+cat >"$TEST_DIR/home/process.py" <<'END'
+import sys
+rows = [line.split(",") for line in open(sys.argv[1])]
+open("out.csv", "w").write("".join(",".join(reversed([cell.strip() for cell in row])) + "\n" for row in rows))
+print(len(rows), "rows")
+sys.exit(3)
+END
+printf 'a,b\nc,d\n' >"$TEST_DIR/home/input.csv"
+first_job() { rgrid run process.py input.csv >"$TEST_DIR/printed"; }
+check_exit 3 "a job on an empty grid ends with its own exit code" first_job
+check_output "its output is here" "2 rows" cat "$TEST_DIR/printed"
+check_output "and its file" $'b,a\nd,c' cat "$TEST_DIR/home/out.csv"
+for line in "provisioned successfully" "Worker became active (status transition: provisioning → active)" \
+	"Job claimed by worker"; do
+	check "the log says: $line" wait_until 10 daemon_says orchestrator "$line"
+done
+worker=$(field "[s['id'] for s in a['servers'] if s['name'].startswith('rgrid-worker-')][0]" api GET /servers)
+private=$(field "a['server']['private_net'][0]['ip']" api GET "/servers/$worker")
+check "the worker has an address of the subnet" grep -qx '10\.0\.1\.[0-9]*' <<<"$private"
+check_output "its sessions come from there, over TLS" "$private t" \
+	sql "SELECT DISTINCT host(client_addr) || ' ' || left(ssl::text, 1) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename LIKE 'rgrid\\_w%'"
+login=$(sql "SELECT login FROM rg.worker")
+
+# ---- the one-time login
+on_server "$worker" curl -sf -m 10 http://169.254.169.254/hetzner/v1/userdata >"$TEST_DIR/user-data"
+file_of() { # path: what user_data has for it
+	python3 -c '
+import base64, re, sys
+text = open(sys.argv[1]).read()
+found = re.search("path: " + re.escape(sys.argv[2]) + r"\n.*?content: (\S+)", text, re.S)
+print(base64.b64decode(found.group(1)).decode())' "$TEST_DIR/user-data" "$1"
+}
+file_of /etc/rgrid/first.env >"$TEST_DIR/first.env"
+file_of /etc/rgrid/ca.crt >"$TEST_DIR/ca.crt"
+# shellcheck disable=SC1091
+. "$TEST_DIR/first.env"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TEST_DIR/other.key" -out "$TEST_DIR/other.crt" \
+	-subj /CN=other 2>/dev/null
+connect() { # server, settings: what PostgreSQL says
+	on_server "$1" env PGCONNECT_TIMEOUT=3 psql -XAtq "$RGRID_WORKER_DATABASE $2" -c 'SELECT 1' >"$TEST_DIR/said" 2>&1
+}
+verified="sslmode=verify-full sslrootcert=$TEST_DIR/ca.crt gssencmode=disable"
+check_exit 2 "the login in user_data is dead once the worker has enrolled" connect "$worker" "$verified"
+check "… its password is wrong" says "password authentication failed for user \"$login\""
+check_exit 2 "another CA is not believed" connect "$worker" "sslmode=verify-full sslrootcert=$TEST_DIR/other.crt"
+check "… which is said" says "certificate verify failed"
+check_exit 2 "nothing goes without TLS" connect "$worker" sslmode=disable
+check "… which is said" says "no encryption"
+token_status() {
+	on_server "$worker" curl -s -o /dev/null -w '%{http_code}' -m 10 --cacert "$TEST_DIR/ca.crt" \
+		-H "Authorization: Bearer $RGRID_BUNDLE_TOKEN" "https://10.0.1.2:8443/bundle/$(printf '0%.0s' {1..64}).tar.gz"
+}
+check_output "its token fetches nothing any more" 403 token_status
+check_output "who showed it is written down" "from $private" \
+	sql "SELECT DISTINCT substring(reason FROM 'from [0-9.]*') FROM rg.event WHERE kind = 'worker.stale_user_data'"
+check_exit 1 "the machine has forgotten it" in_server "$worker" test -e /etc/rgrid/first.env
+
+# ---- a worker's own login, elsewhere
+own=$(cat "$TEST_DIR/machines/machines/$worker/disk/var/lib/rgrid/login")
+outsider=$(field "a['server']['id']" api POST /servers '{"name":"outsider","server_type":"cx23","image":"debian-12","location":"nbg1"}')
+check "(a server outside of the network)" wait_until 120 server_is_booted "$outsider"
+with_own_login() { # server, settings
+	RGRID_WORKER_DATABASE=$own connect "$@"
+}
+check "a worker's own login is good on its machine" with_own_login "$worker" "$verified"
+check_exit 2 "and nowhere else: not from outside" with_own_login "$outsider" "$verified"
+check_exit 2 "not by the public address" with_own_login "$outsider" "$verified hostaddr=$(public_address "$CONTROL")"
+on_server "$outsider" ip route replace 10.0.0.0/16 via "$(on_server "$outsider" ip -4 route show default | awk '{ print $3; exit }')" onlink dev eth0
+check_exit 2 "not by a route of one's own" with_own_login "$outsider" "$verified"
+
+# ---- from outside, and from a job with network
+control_address=$(public_address "$CONTROL")
+worker_address=$(public_address "$worker")
+outside_address=$(public_address "$outsider")
+check "(something listens on the worker)" listen "$worker" 7000
+check "(and outside)" listen "$outsider" 7000
+check_output "(the control server reaches both)" "$private:7000 open
+$outside_address:7000 open" reach "$CONTROL" "$private:7000" "$outside_address:7000"
+check_output "from outside, database, workers' API and private addresses are away" "$control_address:5432 away
+$control_address:8443 refused
+10.0.1.2:5432 away
+10.0.1.2:8443 away
+$private:7000 away" reach "$outsider" "$control_address:5432" "$control_address:8443" 10.0.1.2:5432 10.0.1.2:8443 "$private:7000"
+cp "$TEST_DIR/reach.py" "$TEST_DIR/home/"
+gateway=$(on_server "$worker" ip -4 route show default | awk '{ print $3; exit }')
+check_output "a job with network reaches the outside, and nothing of ours" "$outside_address:7000 open
+10.0.1.2:5432 away
+10.0.1.2:8443 away
+169.254.169.254:80 away
+$private:7000 away
+$worker_address:7000 away
+$gateway:80 away" rgrid run --network public reach.py "$outside_address:7000" 10.0.1.2:5432 10.0.1.2:8443 169.254.169.254:80 \
+	"$private:7000" "$worker_address:7000" "$gateway:80"
+check_output "a job without reaches nothing" "$outside_address:7000 away" rgrid run reach.py "$outside_address:7000"
+
+# ---- a worker that is deleted takes its login with it
+check "the worker is deleted behind our back" api DELETE "/servers/$worker"
+login_is_gone() { [ "$(sql "SELECT count(*) FROM pg_roles WHERE rolname = '$login'")" = 0 ]; }
+check "its role is dropped" wait_until 90 login_is_gone
+
+# ---- back, and again
+daemon_kill orchestrator TERM
+on_control "$RGRID" network rollback >"$TEST_DIR/said" 2>&1
+check_output "rollback" 0 echo $?
+check_exit 1 "… sets the values no more" grep -q '^RGRID_NETWORK_ID=\|^RGRID_PRIVATE_DB_IP=' /etc/rgrid/orchestrator.env
+on_control "$RGRID" network setup >"$TEST_DIR/said" 2>&1
+check_output "setup again" 0 echo $?
+check "… finds the network" says "✓ Network 'rgrid-private' already exists (ID: $RGRID_NETWORK_ID)"
+check "… and this server in it" says "✓ Server already attached to network"
+check_output "… and sets the values again" "RGRID_NETWORK_ID=$RGRID_NETWORK_ID" grep '^RGRID_NETWORK_ID=' /etc/rgrid/orchestrator.env
+check "the orchestrator starts again" deployment_orchestrator
+check_exit 3 "and a job runs as the first did" rgrid run process.py input.csv
+
+deployment_down
+check_output "nothing is left" "" machines_left "$deployment_instance"
+tap_end
