@@ -241,8 +241,14 @@ check_output 'and has its metadata' 1 metadata 1 metadata/instance-id
 
 # A job's sandbox in the machine
 # shellcheck disable=SC2016 # the machine's shell expands it
+bring_programs() { # a worker's bundle, as the provider's images have no crun
+	local digest
+	digest=$("${RGRID_BUILD:-build}/rgridd" bundle make --json --blob-dir "$TEST_DIR/blobs" | grep -o '[0-9a-f]\{64\}') &&
+		inside 1 sh -c 'mkdir -p /opt/rgrid/current && tar -xzC /opt/rgrid/current' <"$TEST_DIR/blobs/objects/${digest:0:2}/${digest:2}"
+}
+check 'programs are brought into the machine' bring_programs
 sandboxed() { # PYTHON
-	inside 1 unshare --mount --propagation private sh -c '
+	inside 1 env PATH=/opt/rgrid/current/bin:/usr/sbin:/usr/bin unshare --mount --propagation private sh -c '
 		[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs none /sys/fs/cgroup/unified
 		mkdir -p /root/bundle/rootfs && mount --bind / /root/bundle/rootfs && cd /root/bundle && rm -f config.json && crun spec && python3 -c "
 import json, sys
