@@ -6,14 +6,13 @@
 #include "hcloud/price.h"
 #include "hcloud/pricing.h"
 
-#define HOUR_US	       3600000000LL
 #define HOURS_OF_MONTH 730U
 
-uint64_t billing_hours(int64_t from_us, int64_t until_us)
+uint64_t billing_hours(int64_t from_us, int64_t until_us, int64_t hour_us)
 {
 	if (until_us <= from_us)
 		return 1;
-	return (uint64_t)((until_us - from_us + HOUR_US - 1) / HOUR_US);
+	return (uint64_t)((until_us - from_us + hour_us - 1) / hour_us);
 }
 
 int64_t billing_cost(uint64_t hours, int64_t hourly_micros, int64_t monthly_micros)
@@ -115,13 +114,15 @@ void billing_update(struct sim *sim)
 json_t *billing_statement(const struct sim *sim, const struct project *project)
 {
 	int64_t now_us = vclock_now_us(&sim->clock);
+	uint64_t billed_hour_ms = sim->settings.billed_hour_ms;
+	int64_t hour_us = billed_hour_ms > 0 ? (int64_t)billed_hour_ms * 1000 : BILLING_HOUR_US;
 	json_t *items = json_array();
 	int64_t total = 0;
 
 	for (size_t i = 0; i < json_array_size(project->ledger); i++) {
 		json_t *item = json_deep_copy(json_array_get(project->ledger, i));
 		int64_t until_us = is_open(item) ? now_us : doc_int(item, "until_us");
-		uint64_t hours = billing_hours(doc_int(item, "from_us"), until_us);
+		uint64_t hours = billing_hours(doc_int(item, "from_us"), until_us, hour_us);
 		int64_t cost = billing_cost(hours, doc_int(item, "hourly_micros"),
 					    doc_int(item, "monthly_micros"));
 

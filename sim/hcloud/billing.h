@@ -13,8 +13,9 @@
 
 #include "hcloud/sim.h"
 
-/* Hours begun between the two moments; at least one. Pure. */
-uint64_t billing_hours(int64_t from_us, int64_t until_us);
+#define BILLING_HOUR_US 3600000000LL
+/* Hours of that length begun between the two moments; at least one. Pure. */
+uint64_t billing_hours(int64_t from_us, int64_t until_us, int64_t hour_us);
 /* What so many hours cost: a month of 730 of them is never more than the monthly price. Pure. */
 int64_t billing_cost(uint64_t hours, int64_t hourly_micros, int64_t monthly_micros);
 

@@ -70,6 +70,7 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 		.ip_order = "lowest",
 		.action_time = "fast",
 		.clock_rate = 1,
+		.billed_hour_ms = 3600ULL * 1000,
 		.rate_limit = RATE_LIMIT_DEFAULT,
 		.server_limit = SERVERS_DEFAULT,
 	};
@@ -87,6 +88,8 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 			 "Begin with this fault, as in status:path=/servers,status=502", NULL),
 		OPT_U64(0, "clock-rate", "N", &ret->clock_rate, 1, CLOCK_RATE_MAX,
 			"Timestamps, rate limit and bill run N times as fast (default 1)"),
+		OPT_DURATION(0, "billed-hour", "TIME", &ret->billed_hour_ms,
+			     "What is billed as an hour (default 1h), for clients that know of it"),
 		OPT_STR(0, "action-time", "TIME", &ret->action_time,
 			"How long actions take: fast (default), realistic, or a duration",
 			"fast realistic"),
@@ -158,6 +161,7 @@ int options_settings(const struct sim_options *options, struct sim_settings *ret
 	*ret = (struct sim_settings){
 		.rate_limit = options->rate_limit,
 		.server_limit = options->server_limit,
+		.billed_hour_ms = options->billed_hour_ms,
 		.action_speed = ACTIONS_FIXED,
 	};
 	if (parse_ip_order(options->ip_order, &ret->ip_order, err) < 0)

@@ -24,6 +24,7 @@ struct sim_options {
 	const char *ip_order;	 /* "lowest", "random", "last-subnet" */
 	const char *action_time; /* "fast", "realistic", a duration */
 	uint64_t clock_rate;
+	uint64_t billed_hour_ms;
 	uint64_t rate_limit;
 	uint64_t server_limit;
 };

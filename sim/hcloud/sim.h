@@ -35,6 +35,7 @@ struct sim_settings {
 	enum action_speed action_speed;
 	uint64_t action_ms; /* with ACTIONS_FIXED */
 	enum ip_order ip_order;
+	uint64_t billed_hour_ms; /* what is billed as an hour; 0: a real one */
 };
 
 struct running_action; /* action.c */

@@ -43,6 +43,23 @@ void fleet_policy_default(struct fleet_policy *ret)
 	};
 }
 
+static uint64_t scaled(uint64_t ms, uint64_t hour_ms, uint64_t least_ms)
+{
+	uint64_t result = ms * hour_ms / HOUR_MS;
+
+	return result > least_ms ? result : least_ms;
+}
+
+void fleet_policy_set_hour(struct fleet_policy *policy, uint64_t hour_ms)
+{
+	CHECK(hour_ms > 0 && hour_ms < 1000 * HOUR_MS);
+	policy->hour_ms = hour_ms;
+	policy->hour_margin_ms = scaled(policy->hour_margin_ms, hour_ms, 5 * SECOND_MS);
+	policy->hour_late_ms = scaled(policy->hour_late_ms, hour_ms, SECOND_MS);
+	policy->pack_ms = scaled(policy->pack_ms, hour_ms, 2 * policy->hour_margin_ms);
+	policy->idle_min_ms = scaled(policy->idle_min_ms, hour_ms, SECOND_MS);
+}
+
 void fleet_policy_local(uint64_t workers, uint32_t slots, struct fleet_policy *ret)
 {
 	*ret = (struct fleet_policy){

@@ -52,6 +52,9 @@ struct fleet_policy {
 
 /* For servers that are paid by the hour. min, max, warm and slots are left at 0, 0, 0, 1. */
 void fleet_policy_default(struct fleet_policy *ret);
+/* What the provider bills as an hour; all margins before its end shrink with it, but not below what
+ * draining and deleting take. For a simulated provider whose clock runs fast. */
+void fleet_policy_set_hour(struct fleet_policy *policy, uint64_t hour_ms);
 /* For processes of this machine: no hours, no listings that lag. Exactly `workers` are kept. */
 void fleet_policy_local(uint64_t workers, uint32_t slots, struct fleet_policy *ret);
 

@@ -173,7 +173,7 @@ static void make_policy(const struct conf *conf, struct fleet_policy *ret)
 	ret->max = conf_number(conf, CONF_WORKERS_MAX);
 	ret->warm = conf_number(conf, CONF_WORKERS_WARM);
 	ret->slots = (uint32_t)conf_number(conf, CONF_SLOTS);
-	ret->hour_ms = conf_number(conf, CONF_BILLED_HOUR);
+	fleet_policy_set_hour(ret, conf_number(conf, CONF_BILLED_HOUR));
 	ret->age_max_ms = conf_number(conf, CONF_WORKER_AGE_MAX);
 	ret->network_limit = HETZNER_NETWORK_SERVERS_MAX;
 	ret->spend_limit_micros = (int64_t)conf_number(conf, CONF_SPEND_LIMIT) * 1000000;

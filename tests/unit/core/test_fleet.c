@@ -568,23 +568,3 @@ TEST(rule_123_deletes_what_has_drained)
 	decide(&policy);
 	EXPECT_INT(plan.actions[plan.action_count - 1].rule, 123);
 }
-
-TEST(the_local_policy_keeps_a_number)
-{
-	struct fleet_policy policy;
-	fixture_world(&world);
-	fleet_policy_local(3, 2, &policy);
-	decide(&policy);
-	EXPECT_INT(plan.action_count, 3);
-	fixture_apply(&world, &plan);
-	for (size_t i = 0; i < world.worker_count; i++) {
-		world.workers[i].state = WORKER_ACTIVE;
-		world.workers[i].joined_us = NOW_US;
-	}
-	world.now_us += 100 * HOUR_US;
-	expect_nothing(&policy);
-	world.workers[1].absent_looks = 1;
-	world.workers[1].absent_ms = 60000;
-	decide(&policy);
-	expect_only(101, FLEET_RETIRE_WORKER, world.workers[1].id);
-}

@@ -6,13 +6,14 @@
 
 TEST(every_started_hour)
 {
-	EXPECT_INT(billing_hours(0, 0), 1);
-	EXPECT_INT(billing_hours(0, 1), 1);
-	EXPECT_INT(billing_hours(0, HOUR), 1);
-	EXPECT_INT(billing_hours(0, HOUR + 1), 2);
-	EXPECT_INT(billing_hours(7 * HOUR + 5, 9 * HOUR + 6), 3);
+	EXPECT_INT(billing_hours(0, 0, HOUR), 1);
+	EXPECT_INT(billing_hours(0, 1, HOUR), 1);
+	EXPECT_INT(billing_hours(0, HOUR, HOUR), 1);
+	EXPECT_INT(billing_hours(0, HOUR + 1, HOUR), 2);
+	EXPECT_INT(billing_hours(7 * HOUR + 5, 9 * HOUR + 6, HOUR), 3);
 	/* A clock that went back costs an hour, as anything does. */
-	EXPECT_INT(billing_hours(HOUR, 0), 1);
+	EXPECT_INT(billing_hours(HOUR, 0, HOUR), 1);
+	EXPECT_INT(billing_hours(0, HOUR, HOUR / 60), 60);
 }
 
 TEST(the_month_is_a_cap)

@@ -1,0 +1,50 @@
+#include "core/fleet.h"
+
+#include "fleet_fixture.h"
+#include "tap.h"
+
+static struct fleet_world world;
+static struct fleet_plan plan;
+
+TEST(margins_shrink_with_the_hour)
+{
+	struct fleet_policy usual;
+	struct fleet_policy policy;
+
+	fleet_policy_default(&usual);
+	policy = usual;
+	fleet_policy_set_hour(&policy, usual.hour_ms);
+	EXPECT_INT(policy.hour_margin_ms, usual.hour_margin_ms);
+	EXPECT_INT(policy.pack_ms, usual.pack_ms);
+	fleet_policy_set_hour(&policy, usual.hour_ms / 10);
+	EXPECT_INT(policy.hour_ms, usual.hour_ms / 10);
+	EXPECT_INT(policy.hour_margin_ms, usual.hour_margin_ms / 10);
+	EXPECT_INT(policy.pack_ms, usual.pack_ms / 10);
+	fleet_policy_set_hour(&policy, 60000);
+	EXPECT_INT(policy.hour_margin_ms, 5000);
+	EXPECT(policy.hour_late_ms < policy.hour_margin_ms);
+	EXPECT(policy.pack_ms >= policy.hour_margin_ms);
+}
+
+TEST(the_local_policy_keeps_a_number)
+{
+	struct fleet_policy policy;
+	fixture_world(&world);
+	fleet_policy_local(3, 2, &policy);
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 3);
+	fixture_apply(&world, &plan);
+	for (size_t i = 0; i < world.worker_count; i++) {
+		world.workers[i].state = WORKER_ACTIVE;
+		world.workers[i].joined_us = NOW_US;
+	}
+	world.now_us += 100 * HOUR_US;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 0);
+	world.workers[1].absent_looks = 1;
+	world.workers[1].absent_ms = 60000;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 1);
+	EXPECT_INT(plan.actions[0].rule, 101);
+	EXPECT_INT(plan.actions[0].worker_id, world.workers[1].id);
+}
