@@ -6,6 +6,7 @@
  * A machine's directory holds:
  *	disk/		what it has written: the overlay's upper layer, kept while it is off
  *	platform/	/run/hcloud-sim of the machine: tells cloud-init who it is, hears "booted"
+ *			and on which file systems its loop devices may lie
  *	console.log	what it printed, all boots
  *	root/		where the overlay is mounted, in a mount namespace of the machine's own */
 #pragma once

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "hcloud/machine_netns_boot.h"
 #include "hcloud/machine_netns_cgroup.h"
+#include "hcloud/machine_netns_loop.h"
 #include "hcloud/machine_netns_metadata.h"
 #include "hcloud/machine_netns_space.h"
 
@@ -102,6 +103,7 @@ static void take_down(struct host *host)
 		space_remove(host->name);
 	host->has_space = false;
 	boot_clean(host->name);
+	loop_detach_all(host->directory);
 	machine_cgroup_release(&host->cgroup);
 	identity_free(TAKE_PTR(host->identity));
 	host->state = HOST_OFF;
@@ -183,6 +185,7 @@ static int on_exit_of_process(sd_event_source *source, int fd, uint32_t revents,
 	(void)waitpid(host->pid, &status, 0);
 	forget_process(host);
 	if (host->state == HOST_RUNNING) {
+		loop_detach_all(host->directory); /* the next boot forgets which they were */
 		if (WIFEXITED(status) && WEXITSTATUS(status) == BOOT_EXIT_REBOOT &&
 		    run(host, &err) == 0)
 			return 0;

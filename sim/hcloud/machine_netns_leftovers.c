@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "hcloud/machine_netns_boot.h"
 #include "hcloud/machine_netns_cgroup.h"
+#include "hcloud/machine_netns_loop.h"
 #include "hcloud/machine_netns_space.h"
 
 static int check_instance(const char *instance, struct error *err)
@@ -59,6 +60,20 @@ static void remove_named(const char *directory, const char *prefix,
 	}
 }
 
+static void detach_loops(const char *machines)
+{
+	CLEANUP(cleanup_dir) DIR *entries = opendir(machines);
+	const struct dirent *entry;
+
+	while (entries != NULL && (entry = readdir(entries)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		CLEANUP(cleanup_free) char *machine = xasprintf("%s/%s", machines, entry->d_name);
+
+		loop_detach_all(machine);
+	}
+}
+
 int leftovers_remove(const char *instance, const char *directory, struct error *err)
 {
 	CLEANUP(cleanup_free) char *machines = xasprintf("%s/machines", directory);
@@ -73,5 +88,6 @@ int leftovers_remove(const char *instance, const char *directory, struct error *
 				 instance);
 	remove_named(SPACE_DIRECTORY, prefix, space_remove);
 	remove_named(BOOT_PROPAGATE_DIRECTORY, prefix, boot_clean);
+	detach_loops(machines);
 	return fs_remove_all(AT_FDCWD, machines, err);
 }

@@ -8,6 +8,7 @@ machines_needed
 tap_begin
 
 probe_pid=
+elsewhere=
 instance=$(machines_instance)
 directory=$TEST_DIR/hcs
 declare -a listeners=()
@@ -23,6 +24,7 @@ tap_at_exit() {
 		wait "$probe_pid" 2>/dev/null
 	fi
 	"$probe" clean "$instance" "$directory" || true
+	[ -z "$elsewhere" ] || losetup --detach "$elsewhere" 2>/dev/null || true
 }
 
 probe=${RGRID_BUILD:-build}/tests/sim/machine_probe
@@ -247,6 +249,7 @@ bring_programs() { # a worker's bundle, as the provider's images have no crun
 		inside 1 sh -c 'mkdir -p /opt/rgrid/current && tar -xzC /opt/rgrid/current' <"$TEST_DIR/blobs/objects/${digest:0:2}/${digest:2}"
 }
 check 'programs are brought into the machine' bring_programs
+# shellcheck disable=SC2016 # the machine's shell expands it
 sandboxed() { # PYTHON
 	inside 1 env PATH=/opt/rgrid/current/bin:/usr/sbin:/usr/bin unshare --mount --propagation private sh -c '
 		[ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs none /sys/fs/cgroup/unified
@@ -261,13 +264,123 @@ json.dump(config, open(\"config.json\", \"w\"))" "$1" && exec crun --cgroup-mana
 check_output 'crun runs a container in the machine' sandboxed sandboxed 'print("sandboxed")'
 check_exit 137 'whose memory limit holds' sandboxed 'bytearray(300 << 20)'
 
+# What a worker's unit does in the machine
+cat >"$TEST_DIR/unit" <<'END'
+[Service]
+Type=oneshot
+Delegate=yes
+PrivateTmp=yes
+ExecStart=/bin/bash /root/needs
+END
+cat >"$TEST_DIR/needs" <<'END'
+can() { # NAME COMMAND…
+	echo "# $1" >&2
+	if "${@:2}" >&2; then echo "$1" >>/root/can; fi
+}
+volume() {
+	truncate -s 32M /root/volume.img && mkfs.ext4 -q -F /root/volume.img && mkdir -p /root/volume &&
+		mount -o loop,nosuid,nodev /root/volume.img /root/volume && mountpoint -q /root/volume
+}
+quota() {
+	! dd if=/dev/zero of=/root/volume/all bs=1M count=40 status=none && [ "$(stat -c %s /root/volume/all)" -lt 33554432 ]
+}
+memory_limit() {
+	local group=/sys/fs/cgroup/memory/needs
+	mkdir "$group" && echo 64M >"$group/memory.limit_in_bytes" || return 1
+	sh -c 'echo $$ >/sys/fs/cgroup/memory/needs/cgroup.procs && exec python3 -c "bytearray(300 << 20)"'
+	[ $? -eq 137 ] && grep -qx "oom_kill 1" "$group/memory.oom_control" && rmdir "$group"
+}
+pids_limit() {
+	local group=/sys/fs/cgroup/pids/needs
+	mkdir "$group" && echo 1 >"$group/pids.max" || return 1
+	! sh -c 'echo $$ >/sys/fs/cgroup/pids/needs/cgroup.procs && { sleep 60 & }' && rmdir "$group"
+}
+job_network() {
+	ip netns add job && ip link add near type veth peer name far netns job && ip -n job link show far &&
+		ip link delete near && ip netns delete job
+}
+filter() {
+	nft -f - <<'RULES' && nft list table inet needs | grep -q masquerade
+table inet needs {
+	chain input { type filter hook input priority 0; policy accept; iifname "rgj*" drop; }
+	chain out { type nat hook postrouting priority 100; ip saddr 10.210.0.0/16 masquerade; }
+}
+RULES
+}
+image_root() {
+	mkdir -p /root/skeleton/work &&
+		unshare --mount sh -c 'mount -t overlay image -o ro,nosuid,nodev,lowerdir=/root/skeleton:/usr /mnt && [ -d /mnt/work ] && [ -d /mnt/bin ]'
+}
+read_only_bind() {
+	unshare --mount sh -c 'mount --bind /usr /mnt && mount -o remount,bind,ro,nosuid,nodev /mnt && ! touch /mnt/x'
+}
+user_namespace() { unshare --user --map-root-user --pid --fork --mount-proc --net --mount true; }
+system_call_filter() {
+	python3 -c '
+import ctypes, os
+class Rule(ctypes.Structure): _fields_ = [("code", ctypes.c_ushort), ("yes", ctypes.c_ubyte), ("no", ctypes.c_ubyte), ("k", ctypes.c_uint)]
+class Program(ctypes.Structure): _fields_ = [("count", ctypes.c_ushort), ("rules", ctypes.POINTER(Rule))]
+libc = ctypes.CDLL(None, use_errno=True)
+refuse = Program(4, (Rule * 4)(Rule(0x20, 0, 0, 0), Rule(0x15, 0, 1, 39), Rule(6, 0, 0, 0x50000 | 13), Rule(6, 0, 0, 0x7FFF0000)))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.syscall(317, 1, 0, ctypes.byref(refuse)) == 0, ctypes.get_errno()
+assert libc.syscall(39) == -1 and ctypes.get_errno() == 13 # getpid, which always succeeds'
+}
+forwarding() { echo 1 >/proc/sys/net/ipv4/ip_forward && [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]; }
+kernel_is_not_ours() { ! echo 99999 >/proc/sys/kernel/pid_max; }
+for need in volume quota memory_limit pids_limit job_network filter image_root read_only_bind user_namespace \
+	system_call_filter forwarding kernel_is_not_ours; do
+	can "$need" "$need"
+done
+nft delete table inet needs
+umount /root/volume
+END
+inside 1 tee /root/needs <"$TEST_DIR/needs" >/dev/null
+inside 1 tee /etc/systemd/system/needs.service <"$TEST_DIR/unit" >/dev/null
+check 'a unit with Delegate=yes runs' inside 1 systemctl start needs
+can() {
+	inside 1 grep -qx "$1" /root/can && return 0
+	inside 1 journalctl --no-pager --output=cat -u needs
+	return 1
+}
+check 'it can mount an ext4 image by a loop device' can volume
+check 'whose size is a limit' can quota
+if [ -d /sys/fs/cgroup/memory ]; then
+	check 'it can limit memory in a cgroup of its own' can memory_limit
+	check 'and processes' can pids_limit
+else
+	skip 'it can limit memory in a cgroup of its own' 'the checks are for cgroups of version 1'
+	skip 'and processes' 'the checks are for cgroups of version 1'
+fi
+check 'it can make the network of a job' can job_network
+check 'and load nftables rules' can filter
+check 'and forward packets' can forwarding
+check 'it can mount the layers of an image' can image_root
+check 'and bind directories read-only' can read_only_bind
+check 'it can make user namespaces' can user_namespace
+check 'and filter system calls' can system_call_filter
+check 'it cannot set up the kernel' can kernel_is_not_ours
+
+# Loop devices are the kernel's: who leaves them, leaves them to everybody.
+leave_loop() { # ID DIRECTORY
+	inside "$1" sh -c "truncate -s 1M $2/$instance-$1.img && losetup --find $2/$instance-$1.img && rm $2/$instance-$1.img"
+}
+has_loops() { # ID COUNT
+	[ "$(losetup --list --noheadings --output BACK-FILE | grep -c "/$instance-$1\.img")" -eq "$2" ]
+}
+loops_of_both() { leave_loop 1 /root && leave_loop 1 /run && has_loops 1 2; }
+
 # Power
+check 'devices are attached and left' loops_of_both
 check 'a reboot from inside' inside 1 systemctl reboot
 check 'boots again' wait_until 180 probe_said_times 2 'booted 1'
 check 'with its disk' wait_until 180 boots 1 2
+check 'without its loop devices' has_loops 1 0
 check 'in the same network' reach 1 10.0.1.3
+check 'a device is left' leave_loop 1 /root
 check 'the plug is pulled' say 'off 1'
 check 'it stops' wait_until 60 probe_said 'stopped 1'
+check 'no device is attached to its disk' has_loops 1 0
 check_exit 1 'its namespace is gone' test -e "/run/netns/hcs-$instance-1"
 check_exit 1 'its system is gone' machine_runs "$instance" 1
 check 'it is powered on' say "on 1 web-1 198.18.0.2 $TEST_DIR/user-data $(office 2)"
@@ -286,9 +399,15 @@ check 'it boots' wait_until 180 probe_said_times 2 'booted 3'
 check 'and runs user data' wait_until 180 user_data_ran 3
 check_output 'on a new disk' web-3 cat "$directory/machines/3/disk/root/ran"
 check_exit 1 'deletion is no stop' probe_said 'stopped 3'
+check 'an image is mounted' inside 3 sh -c "truncate -s 8M /root/$instance-3.img && mkfs.ext4 -q -F /root/$instance-3.img &&
+	mount /root/$instance-3.img /mnt -o loop"
+nested() { inside 3 sh -c "truncate -s 1M /mnt/$instance-3.img && losetup --find /mnt/$instance-3.img"; }
+check 'and a device left on it' nested
+check 'both are there' has_loops 3 2
 check 'it is deleted' say 'delete 3'
 deleted() { [ ! -e "$directory/machines/3" ] && [ ! -e "/run/netns/hcs-$instance-3" ]; }
 check 'nothing of it is left' wait_until 60 deleted
+check 'nor a loop device' wait_until 60 has_loops 3 0
 check 'a stopped machine is deleted' say 'delete 1'
 check_exit 1 'with its disk' test -e "$directory/machines/1"
 check 'a machine that will not boot is powered on' say 'on 4 dud 198.18.0.4 - fails'
@@ -303,17 +422,25 @@ check 'both stop (2)' wait_until 60 probe_said 'stopped 5'
 check_exit 1 'neither was up' grep -q -e 'booted 4' -e 'booted 5' "$TEST_DIR/said"
 
 # The simulator dies
+check 'a machine leaves a loop device' leave_loop 2 /root
+elsewhere=$(truncate -s 1M "$TEST_DIR/$instance-0.img" && losetup --find --show "$TEST_DIR/$instance-0.img")
 kill -KILL "$probe_pid"
 wait "$probe_pid" 2>/dev/null
 check 'a new start removes what is left' probe_start
 check_exit 1 'the machine that ran too' machine_runs "$instance" 2
+check 'and its loop device' wait_until 60 has_loops 2 0
+check "but not this computer's" has_loops 0 1
+losetup --detach "$elsewhere"
+elsewhere=
 check_output 'but its own router' "/run/netns/hcs-$instance-router" machines_left "$instance"
 check 'and its instance works' say "on 2 db-2 198.18.0.2 $TEST_DIR/user-data $(office 3)"
 check 'boots' wait_until 180 probe_said 'booted 2'
+check 'and leaves a loop device' leave_loop 2 /tmp
 kill -KILL "$probe_pid"
 wait "$probe_pid" 2>/dev/null
 check 'what is left can be removed without a start' "$probe" clean "$instance" "$directory"
 check_output 'nothing is left' '' machines_left "$instance"
+check 'nor a loop device of it' wait_until 60 has_loops 2 0
 check_exit 1 'nor a disk' test -e "$directory/machines"
 check 'it starts' probe_start
 check 'a machine starts' say "on 1 web-1 198.18.0.2 - $(office 2)"
