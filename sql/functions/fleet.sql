@@ -124,7 +124,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM rg.fleet_fence(p_fence);
-	UPDATE rg.worker w SET state = 3, drain_cause = p_cause,
+	-- An operator's wish is not forgotten over one of the fleet's own.
+	UPDATE rg.worker w SET state = 3,
+		drain_cause = CASE WHEN w.state = 3 AND w.drain_cause = 6 THEN 6 ELSE p_cause END,
 		drain_at = CASE WHEN w.state = 3 THEN w.drain_at ELSE clock_timestamp() END
 	WHERE w.id = p_worker AND w.state <= 3;
 	IF NOT FOUND THEN
@@ -143,9 +145,10 @@ BEGIN
 	PERFORM rg.fleet_fence(p_fence);
 	UPDATE rg.worker w SET state = CASE WHEN w.joined_at IS NULL THEN 1 ELSE 2 END,
 		drain_cause = NULL, drain_at = NULL
-	WHERE w.id = p_worker AND w.state = 3;
+	WHERE w.id = p_worker AND w.state = 3 AND w.drain_cause IS DISTINCT FROM 6;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'the worker does not drain' USING ERRCODE = 'RG409';
+		RAISE EXCEPTION 'the worker does not drain, or an operator wants it to'
+			USING ERRCODE = 'RG409';
 	END IF;
 	PERFORM rg.fleet_note('worker.undrain', p_worker, p_rule, p_reason, p_key);
 END
@@ -256,13 +259,16 @@ BEGIN
 END
 $$;
 
--- What the leader knows about where servers come from, and why jobs wait: for those who ask.
-CREATE FUNCTION rg.fleet_publish(p_fence bigint, p_choices json, p_waits json) RETURNS void
+-- What the leader knows about where servers come from, why jobs wait, and what it keeps to: for those
+-- who ask.
+CREATE FUNCTION rg.fleet_publish(p_fence bigint, p_choices json, p_waits json, p_limits json)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM rg.fleet_fence(p_fence);
+	UPDATE rg.grid g SET fleet_limits = p_limits;
 	DELETE FROM rg.fleet_choice;
 	INSERT INTO rg.fleet_choice (position, server_type, location, cpu_millis, memory_bytes, slots,
 		price_hour_micros, withdrawn)
@@ -276,22 +282,5 @@ BEGIN
 		'epoch'::timestamptz + nullif(w.until_us, 0) * interval '1 microsecond', clock_timestamp()
 	FROM json_to_recordset(p_waits) AS w (position integer, cpu_millis bigint, memory_bytes bigint,
 		count bigint, code text, reason text, next text, until_us bigint);
-END
-$$;
-
--- What operators do. Pausing stops the making of servers, nothing else.
-CREATE FUNCTION rg.fleet_pause(p_pause boolean, p_reason text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	UPDATE rg.grid g SET paused_at = CASE WHEN p_pause THEN clock_timestamp() END,
-		paused_reason = CASE WHEN p_pause THEN left(p_reason, 500) END
-	WHERE (g.paused_at IS NOT NULL) <> p_pause;
-	IF FOUND THEN
-		PERFORM rg.fleet_note(CASE WHEN p_pause THEN 'fleet.paused' ELSE 'fleet.resumed' END, NULL,
-			NULL, coalesce(left(p_reason, 500), ''), NULL);
-	END IF;
-	RETURN FOUND;
 END
 $$;

@@ -27,7 +27,10 @@ GRANT EXECUTE ON FUNCTION
 	rg.month_cost(bigint),
 	rg.limit_set(bigint, bigint),
 	rg.batch_limit_cost(bigint, bigint),
-	rg.fleet_pause(boolean, text),
+	rg.fleet_pause(boolean, text, text),
+	rg.worker_drain(bigint, text),
+	rg.worker_undrain(bigint, text),
+	rg.worker_delete(bigint, boolean, text),
 	rg.bundle_token_check(bytea, text)
 TO rgrid_api, rgrid_orchestrator;
 
@@ -41,7 +44,6 @@ GRANT EXECUTE ON FUNCTION
 	rg.worker_create(text, text),
 	rg.worker_must_enrol(bigint, bigint, bigint, bytea),
 	rg.worker_dead(bigint, text, smallint),
-	rg.worker_drain(bigint),
 	rg.fleet_lead(text, interval),
 	rg.fleet_resign(text),
 	rg.fleet_event(bigint, text, bigint, integer, text, text),
@@ -57,7 +59,7 @@ GRANT EXECUTE ON FUNCTION
 	rg.fleet_cool(bigint, text, text, bigint, smallint, text),
 	rg.fleet_pause_quota(bigint, bigint, text),
 	rg.fleet_book(bigint, bigint[], integer[], bigint[], bigint[], bigint[]),
-	rg.fleet_publish(bigint, json, json)
+	rg.fleet_publish(bigint, json, json, json)
 TO rgrid_orchestrator;
 GRANT UPDATE ON rg.worker TO rgrid_orchestrator;
 GRANT DELETE ON rg.event, rg.log_chunk, rg.artifact, rg.attempt, rg.job, rg.batch

@@ -35,7 +35,9 @@ BEGIN
 END
 $$;
 
--- Drops logins of workers that have ended by themselves (they cannot drop their own).
+-- Drops logins of workers that have ended by themselves (they cannot drop their own), or by an
+-- operator: for ten seconds such a one may still hear that it has ended, which it learns from a
+-- refused heartbeat, and stop its jobs. Cut off at once it would go on until it fences itself.
 CREATE FUNCTION rg.logins_sweep() RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -45,6 +47,8 @@ BEGIN
 	JOIN pg_roles r ON r.oid = m.member
 	JOIN rg.worker w ON w.login = r.rolname
 	WHERE m.roleid = 'rgrid_worker'::regrole AND w.state IN (4, 5, 6)
+		AND (w.ended_at < clock_timestamp() - interval '10 s'
+			OR NOT EXISTS (SELECT FROM pg_stat_activity s WHERE s.usename = w.login))
 	LIMIT 20;
 END
 $$;
@@ -83,22 +87,5 @@ BEGIN
 	v_lost := rg.leases_lose(p_worker, left(p_reason, 500));
 	PERFORM rg.login_drop(v_login);
 	RETURN v_lost;
-END
-$$;
-
--- The worker is to finish what it has, and claim no more. It learns so from its next heartbeat; one
--- that has not joined yet will join as draining.
-CREATE FUNCTION rg.worker_drain(p_worker bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	UPDATE rg.worker w SET state = 3 WHERE w.id = p_worker AND w.state IN (1, 2);
-	IF FOUND THEN
-		INSERT INTO rg.event (kind, worker_id, reason)
-		VALUES ('worker.draining', p_worker, 'asked to finish what it has');
-	ELSIF NOT EXISTS (SELECT FROM rg.worker w WHERE w.id = p_worker AND w.state = 3) THEN
-		RAISE EXCEPTION 'the worker has ended' USING ERRCODE = 'RG409';
-	END IF;
 END
 $$;

@@ -101,13 +101,42 @@ SELECT rg.fleet_pause_quota($1, $2, $3);
 SELECT rg.fleet_book($1, $2::bigint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[]);
 
 -- name: fleet_publish
-SELECT rg.fleet_publish($1, $2::json, $3::json);
+SELECT rg.fleet_publish($1, $2::json, $3::json, $4::json);
 
 -- name: fleet_pause
-SELECT rg.fleet_pause($1, $2);
+SELECT rg.fleet_pause($1, $2, $3);
 
 -- name: fleet_paused
-SELECT paused_at IS NOT NULL, coalesce(paused_reason, '') FROM rg.grid;
+SELECT paused_at IS NOT NULL, paused_reason FROM rg.grid;
+
+-- name: fleet_status
+-- The order of the columns is fixed by enum fleet_column in src/api/fleet.c. Money counts by the
+-- calendar month, UTC.
+SELECT (extract(epoch FROM g.paused_at) * 1000000)::bigint, g.paused_reason,
+	CASE WHEN g.quota_until > clock_timestamp()
+		THEN (extract(epoch FROM g.quota_until) * 1000000)::bigint END, g.quota_message,
+	EXISTS (SELECT FROM rg.leader l JOIN pg_stat_activity s ON s.pid = l.holder_pid
+		WHERE l.until_at > clock_timestamp()),
+	w.provisioning, w.active, w.draining, w.slots, (SELECT count(*) FROM rg.lease),
+	(SELECT count(*) FROM rg.ready), (SELECT count(*) FROM rg.parked),
+	(SELECT count(*) FROM rg.delayed d WHERE d.run_at <> 'infinity'),
+	(SELECT count(*) FROM rg.delayed d WHERE d.run_at = 'infinity'),
+	g.fleet_limits,
+	coalesce((SELECT sum(l.price_micros) FROM rg.cost_ledger l
+		WHERE l.from_at >= date_trunc('month', now(), 'UTC')), 0)::bigint
+FROM rg.grid g
+CROSS JOIN (
+	SELECT count(*) FILTER (WHERE state = 1) AS provisioning,
+		count(*) FILTER (WHERE state = 2) AS active,
+		count(*) FILTER (WHERE state = 3) AS draining,
+		coalesce(sum(slots) FILTER (WHERE state = 2), 0) AS slots
+	FROM rg.worker WHERE state <= 3
+) w;
+
+-- name: fleet_waits
+-- Why jobs wait, by their size, as the leading orchestrator saw it last.
+SELECT cpu_millis, memory_bytes, count, code, reason, next, (extract(epoch FROM until_at) * 1000000)::bigint
+FROM rg.fleet_wait ORDER BY position;
 
 -- name: fleet_activity
 -- Since $1 (microseconds; 0: since now): attempts claimed, completed, and final without success, each

@@ -12,6 +12,29 @@ LEFT JOIN (SELECT worker_id, count(*) AS running FROM rg.lease GROUP BY worker_i
 WHERE w.id < $1 AND ($2::boolean OR w.state <= 3)
 ORDER BY w.id DESC LIMIT $3;
 
+-- name: worker_get
+-- The columns of workers_list.
+SELECT w.id, w.name, w.state, w.slots, (SELECT count(*) FROM rg.lease l WHERE l.worker_id = w.id),
+	w.hostname, w.version, to_json(w.unenforced),
+	(extract(epoch FROM w.last_seen) * 1000000)::bigint,
+	(extract(epoch FROM w.created_at) * 1000000)::bigint,
+	(extract(epoch FROM w.ended_at) * 1000000)::bigint,
+	w.reason
+FROM rg.worker w WHERE w.id = $1;
+
+-- name: worker_find
+-- As job_find, among those that live: the ended are many, and nothing is left to do with them.
+SELECT id FROM rg.worker WHERE id BETWEEN $1 AND $2 AND state <= 3 ORDER BY id LIMIT 6;
+
+-- name: worker_drain
+SELECT rg.worker_drain($1, $2);
+
+-- name: worker_undrain
+SELECT rg.worker_undrain($1, $2);
+
+-- name: worker_delete
+SELECT rg.worker_delete($1, $2, $3);
+
 -- name: metrics_queue
 -- Sizes, and the age in milliseconds of the oldest job that could run.
 SELECT (SELECT count(*) FROM rg.ready), (SELECT count(*) FROM rg.delayed),

@@ -58,6 +58,20 @@ static int explain_ready(struct pg *pg, int64_t id, json_t **ret, struct error *
 	return 0;
 }
 
+/* null, or {"reason": …|null}: said whatever else the job waits for. */
+static int add_pause(struct pg *pg, json_t *explained, struct error *err)
+{
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+	json_t *pause = json_null();
+
+	if (pg_run(pg, &query_fleet_paused, NULL, &result, err) < 0)
+		return -1;
+	if (pg_get_bool(result, 0, 0))
+		pause = json_pack("{s:o}", "reason", column_text(result, 0, 1));
+	CHECK(json_object_set_new(explained, "provisioning_paused", pause) == 0);
+	return 0;
+}
+
 static json_t *explain_place(const PGresult *result)
 {
 	switch ((enum job_place)pg_get_i64(result, 0, JOB_COLUMN_PLACE)) {
@@ -86,7 +100,7 @@ int jobs_explain(struct request *request, struct reply *reply, struct error *err
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
 	char text[ID_TEXT_BYTES];
-	json_t *json = NULL;
+	CLEANUP(cleanup_json) json_t *json = NULL;
 	int64_t id;
 
 	if (request_resolve(request, db.pg, ID_JOB, request->args[0], &id, err) < 0)
@@ -99,10 +113,10 @@ int jobs_explain(struct request *request, struct reply *reply, struct error *err
 		return request_no_such(ID_JOB, request->args[0], err);
 	if (pg_get_i64(result, 0, JOB_COLUMN_PLACE) != PLACE_READY)
 		json = explain_place(result);
-	else if (explain_ready(db.pg, id, &json, err) < 0)
+	else if (explain_ready(db.pg, id, &json, err) < 0 || add_pause(db.pg, json, err) < 0)
 		return -1;
 	enum job_state state = (enum job_state)pg_get_i64(result, 0, JOB_COLUMN_STATE);
 	CHECK(json_object_set_new(json, "id", json_string(id_format(ID_JOB, id, text))) == 0);
 	CHECK(json_object_set_new(json, "state", json_string(job_state_name(state))) == 0);
-	return reply_json(reply, MHD_HTTP_OK, json);
+	return reply_json(reply, MHD_HTTP_OK, TAKE_PTR(json));
 }

@@ -1,5 +1,6 @@
 #include "api/request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/refuse.h"
@@ -29,12 +30,15 @@ void cleanup_request_db(struct request_db *db)
 
 static const char *kind_word(enum id_kind kind)
 {
-	return kind == ID_BATCH ? "batch" : "job";
+	return kind == ID_WORKER ? "worker" : kind == ID_BATCH ? "batch" : "job";
 }
 
 int request_no_such(enum id_kind kind, const char *text, struct error *err)
 {
-	return error_set(err, ERR_NOT_FOUND, "there is no %s %.64s", kind_word(kind), text);
+	error_set(err, ERR_NOT_FOUND, "there is no %s %.64s", kind_word(kind), text);
+	if (kind == ID_WORKER)
+		error_hint(err, "`rgrid worker list` shows those that live");
+	return -1;
 }
 
 static int resolve_last(struct pg *pg, int64_t project_id, enum id_kind kind, int64_t *ret,
@@ -66,28 +70,40 @@ static int ambiguous(enum id_kind kind, const char *text, const PGresult *found,
 	return error_hint(err, "candidates: %s%s", names.data, PQntuples(found) == 6 ? ", …" : "");
 }
 
+/* Workers serve all projects; jobs and batches belong to one. */
+static int find_between(const struct request *request, struct pg *pg, enum id_kind kind,
+			int64_t low, int64_t high, PGresult **ret, struct error *err)
+{
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+
+	if (kind != ID_WORKER)
+		pg_param_i64(&params, request->who.project_id);
+	pg_param_i64(&params, low);
+	pg_param_i64(&params, high);
+	return pg_run(pg,
+		      kind == ID_WORKER	 ? &query_worker_find
+		      : kind == ID_BATCH ? &query_batch_find
+					 : &query_job_find,
+		      &params, ret, err);
+}
+
 int request_resolve(const struct request *request, struct pg *pg, enum id_kind kind,
 		    const char *text, int64_t *ret, struct error *err)
 {
-	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
-	int64_t project_id = request->who.project_id;
 	int64_t low;
 	int64_t high;
 
-	if (str_eq(text, "last"))
-		return resolve_last(pg, project_id, kind, ret, err);
+	/* "last" is no worker: the newest one is nobody's. */
+	if (str_eq(text, "last") && kind != ID_WORKER)
+		return resolve_last(pg, request->who.project_id, kind, ret, err);
 	if (!id_parse(kind, text, &low, &high))
 		return request_no_such(kind, text, err);
 	if (low == high) {
 		*ret = low;
 		return 0;
 	}
-	pg_param_i64(&params, project_id);
-	pg_param_i64(&params, low);
-	pg_param_i64(&params, high);
-	if (pg_run(pg, kind == ID_BATCH ? &query_batch_find : &query_job_find, &params, &result,
-		   err) < 0)
+	if (find_between(request, pg, kind, low, high, &result, err) < 0)
 		return -1;
 	if (PQntuples(result) == 0)
 		return request_no_such(kind, text, err);
@@ -95,6 +111,12 @@ int request_resolve(const struct request *request, struct pg *pg, enum id_kind k
 		return ambiguous(kind, text, result, err);
 	*ret = pg_get_i64(result, 0, 0);
 	return 0;
+}
+
+const char *request_by(const struct request *request, char out[REQUEST_BY_BYTES])
+{
+	(void)snprintf(out, REQUEST_BY_BYTES, "key %s", request->who.label);
+	return out;
 }
 
 int request_idempotency_key(const struct request *request, const char **ret, struct error *err)

@@ -65,13 +65,17 @@ struct request_db {
 struct request_db request_db_take(const struct request *request);
 void cleanup_request_db(struct request_db *db); /* rolls back what was not committed */
 
-/* The id meant by the path's argument: whole, a unique prefix, or "last". A whole id is not looked
- * up: that it exists, and in the project, is for the caller's query to find. ERR_NOT_FOUND,
- * ERR_CONFLICT. */
+/* The id meant by the path's argument: whole, a unique prefix (of workers: of the living ones), or
+ * "last" (no worker). A whole id is not looked up: that it exists, and in the project, is for the
+ * caller's query to find. ERR_NOT_FOUND, ERR_CONFLICT. */
 MUST_CHECK int request_resolve(const struct request *request, struct pg *pg, enum id_kind kind,
 			       const char *text, int64_t *ret, struct error *err);
 /* "there is no job …" */
 int request_no_such(enum id_kind kind, const char *text, struct error *err);
+
+#define REQUEST_BY_BYTES 64
+/* Who asks, for events: "key 4k2…"; returns out. */
+const char *request_by(const struct request *request, char out[REQUEST_BY_BYTES]);
 
 /* The Idempotency-Key header, checked; NULL if absent. */
 MUST_CHECK int request_idempotency_key(const struct request *request, const char **ret,

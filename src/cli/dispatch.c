@@ -11,7 +11,8 @@
 #include "cli/verb.h"
 #include "cli/verb_help.h"
 
-#define EXIT_SIGPIPE (128 + SIGPIPE)
+#define EXIT_SIGPIPE	  (128 + SIGPIPE)
+#define SECONDS_BYTES_MAX 1024
 
 /* Replaces this program by the rgridd in the same directory, with the verb and all that follows. */
 static int hand_over(int argc, const char **argv, struct error *err)
@@ -58,6 +59,7 @@ static int refuse_unknown(const char *word, struct error *err)
 static int run_verb(int argc, const char **argv, const struct cli_globals *globals,
 		    struct terminal *terminal, struct error *err)
 {
+	CLEANUP(cleanup_buf) struct buf seconds = {0};
 	int words;
 	const struct verb *verb = verb_find(argc, argv, &words);
 	struct verb_call call = {
@@ -68,9 +70,12 @@ static int run_verb(int argc, const char **argv, const struct cli_globals *globa
 		.argv = argv + words,
 	};
 
-	if (!verb && str_eq(argv[0], "batch")) {
-		error_set(err, ERR_INVALID, "rgrid batch needs one of: status, list, cancel");
-		return error_hint(err, "to submit one: rgrid run --batch 'data/*.csv' SCRIPT");
+	buf_init(&seconds, SECONDS_BYTES_MAX);
+	if (!verb && verb_seconds(argv[0], &seconds)) {
+		error_set(err, ERR_INVALID, "rgrid %s needs one of: %s", argv[0], seconds.data);
+		if (str_eq(argv[0], "batch"))
+			error_hint(err, "to submit one: rgrid run --batch 'data/*.csv' SCRIPT");
+		return -1;
 	}
 	if (!verb)
 		return refuse_unknown(argv[0], err);

@@ -74,6 +74,22 @@ const char *verb_suggest(const char *word)
 	return str_suggest(word, names, count);
 }
 
+bool verb_seconds(const char *first, struct buf *out)
+{
+	size_t bytes = strlen(first);
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const char *name = verbs[i].name;
+
+		if (!name || !str_has_prefix(name, first) || name[bytes] != ' ')
+			continue;
+		buf_appendf(out, "%s%s", found ? ", " : "", name + bytes + 1);
+		found = true;
+	}
+	return found;
+}
+
 void verb_describe(const struct verb *verb, struct terminal *terminal,
 		   void (*describe)(void *context, const struct opt_command *command),
 		   void *context)

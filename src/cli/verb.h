@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/opts.h"
 #include "cli/terminal.h"
 
@@ -54,6 +55,8 @@ const struct verb *verb_at(size_t index);
 const struct verb *verb_find(int argc, const char *const *argv, int *ret_words);
 /* The verb nearest to a mistyped word, or NULL. */
 const char *verb_suggest(const char *word);
+/* Appends "list, status" for "batch"; false if no verb of two words begins so. */
+bool verb_seconds(const char *first, struct buf *out);
 /* Calls `describe` with the declaration of a verb that is served here. */
 void verb_describe(const struct verb *verb, struct terminal *terminal,
 		   void (*describe)(void *context, const struct opt_command *command),

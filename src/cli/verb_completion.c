@@ -57,11 +57,14 @@ static void append_sources(struct buf *out)
 		       "'; }\n"
 		       "_rgrid_jobs() { rgrid list --quiet --limit 20 2>/dev/null; echo last; }\n"
 		       "_rgrid_batchs() { rgrid batch list --quiet --limit 20 2>/dev/null; echo "
-		       "last; }\n");
+		       "last; }\n"
+		       "_rgrid_workers() { rgrid worker list --quiet 2>/dev/null; }\n");
 }
 
 static void append_start(struct buf *out)
 {
+	static const char *const firsts[] = {"batch", "worker", "fleet"};
+
 	buf_append_str(out, "_rgrid() {\n"
 			    "\tlocal word=${COMP_WORDS[COMP_CWORD]} "
 			    "previous=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -71,8 +74,8 @@ static void append_start(struct buf *out)
 			    "\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	append_words(out);
 	buf_append_str(out, "' -- \"$word\"); return\n\tfi\n");
-	for (int i = 0; i < 2; i++) {
-		const char *first = i == 0 ? "batch" : "worker";
+	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
+		const char *first = firsts[i];
 
 		buf_appendf(out,
 			    "\tif [[ $verb == %s ]]; then\n"
@@ -98,6 +101,8 @@ static const char end[] =
 	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_rgrid_jobs)\" -- \"$word\") ;;\n"
 	"\t'batch status'|'batch cancel')\n"
 	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_rgrid_batchs)\" -- \"$word\") ;;\n"
+	"\t'worker drain'|'worker undrain'|'worker delete')\n"
+	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_rgrid_workers)\" -- \"$word\") ;;\n"
 	"\trun) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") ;;\n"
 	"\tesac\n"
 	"}\n"

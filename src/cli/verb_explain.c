@@ -19,6 +19,18 @@ static void append_reason(const json_t *reason, const struct terminal *terminal,
 	buf_append_char(out, '\n');
 }
 
+static void append_pause(const json_t *pause, struct buf *out)
+{
+	if (!json_is_object(pause))
+		return;
+	buf_append_str(out, "provisioning is paused");
+	if (api_text(pause, "reason")) {
+		buf_append_str(out, ": ");
+		terminal_clean(out, api_text(pause, "reason"));
+	}
+	buf_append_str(out, "\n  no server is created until: rgrid fleet resume\n");
+}
+
 static void append_explanation(const json_t *answer, const struct terminal *terminal,
 			       struct buf *out)
 {
@@ -31,6 +43,7 @@ static void append_explanation(const json_t *answer, const struct terminal *term
 		append_reason(answer, terminal, out);
 	json_array_foreach (all, index, reason)
 		append_reason(reason, terminal, out);
+	append_pause(json_object_get(answer, "provisioning_paused"), out);
 }
 
 int verb_explain(struct verb_call *call, struct error *err)

@@ -48,6 +48,7 @@
 #define LIMIT_BLOB_BYTES	    (16 * GIB)
 #define LIMIT_BLOB_CHECK_COUNT	    10000
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 255
+#define LIMIT_PAUSE_REASON_BYTES    500	      /* why provisioning is paused */
 #define LIMIT_BODY_VALUES	    2000000   /* JSON values in one body, roughly */
 #define LIMIT_URL_BYTES		    (8 * KIB) /* path and query */
 #define LIMIT_QUERY_PARAMS	    32

@@ -409,24 +409,36 @@ static json_t *waits_json(const struct fleet_world *world, const struct fleet_pl
 	return waits;
 }
 
+static json_t *limits_json(const struct fleet_policy *policy)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "workers_min", (json_int_t)policy->min,
+			 "workers_max", (json_int_t)policy->max, "workers_warm",
+			 (json_int_t)policy->warm, "slots", (json_int_t)policy->slots,
+			 "spend_limit_micros", (json_int_t)policy->spend_limit_micros);
+}
+
 int fleet_store_publish(struct fleet_store_pg *store, const struct fleet_world *world,
-			const struct fleet_plan *plan, uint32_t slots, struct error *err)
+			const struct fleet_plan *plan, const struct fleet_policy *policy,
+			struct error *err)
 {
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
-	CLEANUP(cleanup_json) json_t *choices_array = choices_json(world, slots);
+	CLEANUP(cleanup_json) json_t *choices_array = choices_json(world, policy->slots);
 	CLEANUP(cleanup_json) json_t *waits_array = waits_json(world, plan);
+	CLEANUP(cleanup_json) json_t *limits_object = limits_json(policy);
 	CLEANUP(cleanup_free) char *choices = json_to_text(choices_array);
 	CLEANUP(cleanup_free) char *waits = json_to_text(waits_array);
-	CLEANUP(cleanup_free) char *both = xasprintf("%s%s", choices, waits);
+	CLEANUP(cleanup_free) char *limits = json_to_text(limits_object);
+	CLEANUP(cleanup_free) char *all = xasprintf("%s%s%s", choices, waits, limits);
 
-	if (store->published && str_eq(store->published, both))
+	if (store->published && str_eq(store->published, all))
 		return 0;
 	pg_param_i64(&params, store->fence);
 	pg_param_text(&params, choices);
 	pg_param_text(&params, waits);
+	pg_param_text(&params, limits);
 	if (pg_do(store->options.pg, &query_fleet_publish, &params, NULL, err) < 0)
 		return -1;
 	free(store->published);
-	store->published = TAKE_PTR(both);
+	store->published = TAKE_PTR(all);
 	return 0;
 }

@@ -27,10 +27,11 @@ struct fleet_store_pg *fleet_store_pg_new(const struct fleet_store_options *opti
 					  struct fleet_store *ret);
 void fleet_store_pg_free(struct fleet_store_pg *store);
 
-/* Writes down why jobs wait and where servers come from, for those who ask (`rgrid explain`, the
- * API), if it has changed since the last time. After a tick in which we led. */
+/* Writes down why jobs wait, where servers come from and what the policy allows, for those who ask
+ * (`rgrid explain`, `rgrid fleet status`, the API), if it has changed since the last time. After a
+ * tick in which we led. */
 MUST_CHECK int fleet_store_publish(struct fleet_store_pg *store, const struct fleet_world *world,
-				   const struct fleet_plan *plan, uint32_t slots,
+				   const struct fleet_plan *plan, const struct fleet_policy *policy,
 				   struct error *err);
 /* Leaves the lead to others at once. Should it fail, the lead runs out by itself. */
 void fleet_store_resign(struct fleet_store_pg *store);

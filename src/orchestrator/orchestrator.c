@@ -115,8 +115,7 @@ static int step(struct orchestrator *self, uint64_t *ret_delay_ms, struct error 
 	if (activity_jobs(self->activity, self->pg, err) < 0)
 		return -1;
 	return fleet_store_publish(self->store_pg, fleet_loop_world(self->loop),
-				   fleet_loop_last_plan(self->loop), self->options->policy.slots,
-				   err);
+				   fleet_loop_last_plan(self->loop), &self->options->policy, err);
 }
 
 /* First jobs are to end by themselves, then workers are to give them back, then to be gone. */

@@ -54,7 +54,7 @@ check "… nor step" refuses "no longer part" as first \
 	"SELECT rg_worker.step(0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1, 0)"
 check "… nor beat" refuses "no longer part" as first "SELECT rg_worker.heartbeat(0, '{}', '{}', '{}')"
 check "… nor leave" refuses "no longer part" as first "SELECT rg_worker.leave(0, '')"
-store_ask "SELECT rg.worker_drain($id)" >/dev/null
+store_ask "SELECT rg.worker_drain($id, 'test')" >/dev/null
 check "… not even when it is draining: beat" refuses "since it joined" as first \
 	"SELECT rg_worker.heartbeat(0, '{}', '{}', '{}')"
 check "… leave" refuses "no longer part" as first "SELECT rg_worker.leave(0, '')"

@@ -68,7 +68,7 @@ TEST(a_draining_worker_claims_nothing_and_finishes)
 	struct test_lease lease = worker_claim(&worker);
 
 	(void)submit_one(admin);
-	test_do(admin, "SELECT rg.worker_drain(%lld)", (long long)worker.id);
+	test_do(admin, "SELECT rg.worker_drain(%lld, 'test')", (long long)worker.id);
 	EXPECT_INT(worker_claim(&worker).job, 0);
 	const char *drain = test_ask(
 		worker.conn,
@@ -83,6 +83,11 @@ TEST(a_draining_worker_claims_nothing_and_finishes)
 		   1);
 	EXPECT_INT(test_ask_i64(admin, "SELECT state FROM rg.worker"), WORKER_TERMINATED);
 	EXPECT_REFUSED(worker.conn, "RG403", "SELECT t.join()");
+	tick(admin);
+	EXPECT_INT(test_ask_i64(admin,
+				"SELECT count(*) FROM pg_roles JOIN rg.worker ON login = rolname"),
+		   1); /* it has a session, in which it may still hear that it has ended */
+	test_do(admin, "UPDATE rg.worker SET ended_at = now() - interval '11 s'");
 	tick(admin); /* drops the login, and its session with it */
 	EXPECT_INT(test_ask_i64(admin,
 				"SELECT count(*) FROM pg_roles JOIN rg.worker ON login = rolname"),
