@@ -105,29 +105,32 @@ static int bill_get(struct call *call)
 /* What the API does not tell of a server of any project: whether its system has come up. */
 static int server_get(struct call *call)
 {
-	const struct sim *sim = call->sim;
+	struct project *project = NULL;
+	const json_t *server = machines_find(call->sim, call->ids[0], &project);
 
-	for (size_t i = 0; i < sim->project_count; i++) {
-		const json_t *server =
-			table_find(&sim->projects[i]->tables[KIND_SERVER], call->ids[0]);
-
-		if (server)
-			return call_reply(call, 200,
-					  json_pack("{s:s,s:s,s:s,s:b}", "project",
-						    sim->projects[i]->name, "name",
-						    doc_str(server, "name"), "status",
-						    doc_str(server, "status"), "booted",
-						    doc_bool(server, "_booted")));
-	}
-	return call_not_found(call, KIND_SERVER, call->ids[0]);
+	if (!server)
+		return call_not_found(call, KIND_SERVER, call->ids[0]);
+	return call_reply(call, 200,
+			  json_pack("{s:s,s:s,s:s,s:b}", "project", project->name, "name",
+				    doc_str(server, "name"), "status", doc_str(server, "status"),
+				    "booted", doc_bool(server, "_booted")));
 }
 
-/* {"cut": true} takes a machine off all networks. */
+/* {"cut": true} takes a machine off all networks, with "network": ID off that one. */
 static int server_partition(struct call *call)
 {
+	const json_t *server = machines_find(call->sim, call->ids[0], NULL);
+	const json_t *cut = json_object_get(call->body, "cut");
+	const json_t *network = json_object_get(call->body, "network");
 	struct error err;
 
-	if (machines_partition(call->sim, call->ids[0], doc_bool(call->body, "cut"), &err) < 0)
+	if (!server)
+		return call_not_found(call, KIND_SERVER, call->ids[0]);
+	if (!json_is_boolean(cut) || (network && json_integer_value(network) <= 0))
+		return problem_set(&call->problem, PROBLEM_INVALID_INPUT,
+				   "cut is true or false, network the id of a network");
+	if (machines_partition(call->sim, server, json_integer_value(network), json_is_true(cut),
+			       &err) < 0)
 		return fail(call, &err);
 	return call_reply(call, 204, NULL);
 }

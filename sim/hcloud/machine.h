@@ -32,6 +32,12 @@ struct machine_private_net {
 	const char *const *alias_ips; /* NULL-terminated, or NULL */
 };
 
+/* What a network's router sends to one of its members. */
+struct machine_route {
+	const char *destination; /* "0.0.0.0/0" */
+	const char *gateway;	 /* a member's address, or one that nobody has now */
+};
+
 /* A server as its machine has to know it. Strings are borrowed for the call. */
 struct machine_spec {
 	int64_t server_id;
@@ -89,8 +95,18 @@ void machine_shut_down(struct machine_backend *backend, int64_t server_id);
 MUST_CHECK int machine_attach(struct machine_backend *backend, int64_t server_id,
 			      const struct machine_private_net *net, struct error *err);
 void machine_detach(struct machine_backend *backend, int64_t server_id, int64_t network_id);
+/* What was its aliases in the network is no more; `alias_ips` are, NULL-terminated. */
+MUST_CHECK int machine_set_aliases(struct machine_backend *backend, int64_t server_id,
+				   int64_t network_id, const char *const *alias_ips,
+				   struct error *err);
+/* All routes of a network, whether it has members or not; they hold while the gateway is one. */
+MUST_CHECK int machine_set_routes(struct machine_backend *backend, int64_t network_id,
+				  const struct machine_route *routes, uint64_t count,
+				  struct error *err);
 /* Power off, and the disk is gone: deletion, or the first half of a rebuild. No event follows. */
 void machine_delete(struct machine_backend *backend, int64_t server_id);
-/* Cuts the machine off from all networks, or heals it: a fault. */
-MUST_CHECK int machine_partition(struct machine_backend *backend, int64_t server_id, bool cut,
-				 struct error *err);
+/* Cuts the machine off from all networks, or from that private one alone, or heals it: a fault,
+ * which holds over power cycles. With network_id 0 it is about all, and undoes what was about
+ * one. */
+MUST_CHECK int machine_partition(struct machine_backend *backend, int64_t server_id,
+				 int64_t network_id, bool cut, struct error *err);

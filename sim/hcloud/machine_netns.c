@@ -261,6 +261,31 @@ void machine_detach(struct machine_backend *backend, int64_t server_id, int64_t 
 		host_detach(machine->host, network_id);
 }
 
+int machine_set_aliases(struct machine_backend *backend, int64_t server_id, int64_t network_id,
+			const char *const *alias_ips, struct error *err)
+{
+	struct machine *machine = *find(backend, server_id);
+
+	if (machine == NULL)
+		return 0;
+	if (machine->start_next != NULL)
+		return identity_set_aliases(machine->start_next, network_id, alias_ips, err);
+	return host_set_aliases(machine->host, network_id, alias_ips, err);
+}
+
+int machine_set_routes(struct machine_backend *backend, int64_t network_id,
+		       const struct machine_route *routes, uint64_t count, struct error *err)
+{
+	if (router_set_routes(backend->router, network_id, routes, count, err) != 0)
+		return -1;
+	for (struct machine *machine = backend->machines; machine != NULL;
+	     machine = machine->next) {
+		if (host_refresh_routes(machine->host, network_id, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 void machine_delete(struct machine_backend *backend, int64_t server_id)
 {
 	struct machine **at = find(backend, server_id);
@@ -278,10 +303,12 @@ void machine_delete(struct machine_backend *backend, int64_t server_id)
 	host_kill((*at)->host);
 }
 
-int machine_partition(struct machine_backend *backend, int64_t server_id, bool cut,
-		      struct error *err)
+int machine_partition(struct machine_backend *backend, int64_t server_id, int64_t network_id,
+		      bool cut, struct error *err)
 {
 	struct machine *machine = *find(backend, server_id);
 
-	return machine == NULL ? 0 : host_partition(machine->host, cut, err);
+	if (machine == NULL) /* it has never been on */
+		machine = add(backend, server_id);
+	return host_partition(machine->host, network_id, cut, err);
 }

@@ -35,7 +35,8 @@ struct host {
 	char *directory;
 	char *root_tree;
 	enum host_state state;
-	bool is_cut;
+	bool is_cut;					/* from all networks */
+	int64_t cut_networks[MACHINE_PRIVATE_NETS_MAX]; /* from these; 0: free */
 	/* While it is not off: */
 	struct identity *identity;
 	struct metadata *metadata;
@@ -281,11 +282,21 @@ static int on_boot(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static bool is_cut_from(const struct host *host, const struct cable *cable)
+{
+	bool is_cut = host->is_cut;
+
+	for (size_t i = 0; cable->network_id != 0 && i < ARRAY_SIZE(host->cut_networks); i++)
+		is_cut = is_cut || host->cut_networks[i] == cable->network_id;
+	return is_cut;
+}
+
 /* The near end of the metadata service, and the fault that the machine may be under. */
 static int finish_plugging(struct host *host, struct cable *cable, struct error *err)
 {
 	if (metadata_listen(host->metadata, cable, err) == 0) {
-		if (!host->is_cut || router_cut(cable, true, err) == 0)
+		if (!is_cut_from(host, cable) ||
+		    router_cut(host->options.router, cable, true, err) == 0)
 			return 0;
 		metadata_unlisten(host->metadata, cable);
 	}
@@ -406,28 +417,88 @@ int host_attach(struct host *host, const struct machine_private_net *net, struct
 	return -1;
 }
 
+static struct cable *find_cable(struct host *host, int64_t network_id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(host->private_cables); i++) {
+		struct cable *cable = &host->private_cables[i];
+
+		if (cable->space[0] != '\0' && cable->network_id == network_id)
+			return cable;
+	}
+	return NULL;
+}
+
 void host_detach(struct host *host, int64_t network_id)
 {
 	if (!has_identity(host))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(host->private_cables); i++) {
-		struct cable *cable = &host->private_cables[i];
+	struct cable *cable = find_cable(host, network_id);
 
-		if (cable->space[0] == '\0' || cable->network_id != network_id)
-			continue;
+	if (cable != NULL) {
 		metadata_unlisten(host->metadata, cable);
 		router_unplug(host->options.router, cable);
 	}
 	identity_detach(host->identity, network_id);
 }
 
-int host_partition(struct host *host, bool cut, struct error *err)
+int host_set_aliases(struct host *host, int64_t network_id, const char *const *alias_ips,
+		     struct error *err)
 {
-	host->is_cut = cut;
-	if (router_cut(&host->public_cable, cut, err) != 0)
+	struct cable *cable = find_cable(host, network_id);
+
+	if (!has_identity(host))
+		return 0;
+	if (identity_set_aliases(host->identity, network_id, alias_ips, err) != 0)
+		return -1;
+	if (cable == NULL) /* its interface is late, and will bring them along */
+		return 0;
+	return router_set_aliases(host->options.router, cable, alias_ips, err);
+}
+
+int host_refresh_routes(struct host *host, int64_t network_id, struct error *err)
+{
+	const struct cable *cable = find_cable(host, network_id);
+
+	return cable == NULL ? 0 : router_refresh(host->options.router, cable, err);
+}
+
+/* Notes what is to be cut; the cables follow. */
+static int note_partition(struct host *host, int64_t network_id, bool cut, struct error *err)
+{
+	int64_t *at = NULL;
+
+	if (network_id == 0) {
+		host->is_cut = cut;
+		memset(host->cut_networks, 0, sizeof(host->cut_networks));
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(host->cut_networks); i++) {
+		if (host->cut_networks[i] == network_id)
+			host->cut_networks[i] = 0;
+		if (at == NULL && host->cut_networks[i] == 0)
+			at = &host->cut_networks[i];
+	}
+	if (!cut)
+		return 0;
+	if (at == NULL)
+		return error_set(err, ERR_TOO_LARGE, "a machine is cut from %d networks at most",
+				 MACHINE_PRIVATE_NETS_MAX);
+	*at = network_id;
+	return 0;
+}
+
+int host_partition(struct host *host, int64_t network_id, bool cut, struct error *err)
+{
+	struct router *router = host->options.router;
+
+	if (note_partition(host, network_id, cut, err) != 0 ||
+	    router_cut(router, &host->public_cable, is_cut_from(host, &host->public_cable), err) !=
+		    0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(host->private_cables); i++) {
-		if (router_cut(&host->private_cables[i], cut, err) != 0)
+		struct cable *cable = &host->private_cables[i];
+
+		if (router_cut(router, cable, is_cut_from(host, cable), err) != 0)
 			return -1;
 	}
 	return 0;

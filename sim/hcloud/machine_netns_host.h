@@ -43,7 +43,12 @@ void host_shut_down(struct host *host);
 MUST_CHECK int host_attach(struct host *host, const struct machine_private_net *net,
 			   struct error *err);
 void host_detach(struct host *host, int64_t network_id);
-/* Holds over power cycles. */
-MUST_CHECK int host_partition(struct host *host, bool cut, struct error *err);
+/* Ignored as host_attach is. */
+MUST_CHECK int host_set_aliases(struct host *host, int64_t network_id, const char *const *alias_ips,
+				struct error *err);
+/* The network has other routes than before, and its gateway may be this. */
+MUST_CHECK int host_refresh_routes(struct host *host, int64_t network_id, struct error *err);
+/* As machine_partition. */
+MUST_CHECK int host_partition(struct host *host, int64_t network_id, bool cut, struct error *err);
 /* Removes what it has written. Of one that is off. */
 MUST_CHECK int host_erase(struct host *host, struct error *err);

@@ -47,6 +47,27 @@ static void free_text(const char *text)
 	free(both.memory);
 }
 
+static void free_aliases(struct machine_private_net *net)
+{
+	union {
+		const char *const *list;
+		char **ours;
+	} aliases = {.list = net->alias_ips};
+
+	free_list(aliases.ours);
+	net->alias_ips = NULL;
+}
+
+static void set_aliases(struct machine_private_net *net, const char *const *alias_ips)
+{
+	union {
+		char **ours;
+		const char *const *list;
+	} aliases = {.ours = copy_list(alias_ips, MACHINE_ALIAS_IPS_MAX)};
+
+	net->alias_ips = aliases.list;
+}
+
 static void release_net(struct machine_private_net *net)
 {
 	free_text(net->network_name);
@@ -55,14 +76,7 @@ static void release_net(struct machine_private_net *net)
 	free_text(net->gateway);
 	free_text(net->ip);
 	free_text(net->mac_address);
-	for (const char *const *alias = net->alias_ips; alias != NULL && *alias != NULL; alias++)
-		free_text(*alias);
-	union {
-		const char *const *list;
-		void *memory;
-	} aliases = {.list = net->alias_ips};
-
-	free(aliases.memory);
+	free_aliases(net);
 	*net = (struct machine_private_net){.network_id = 0};
 }
 
@@ -109,6 +123,23 @@ static bool is_mac(const char *text)
 	return text != NULL && strlen(text) == 17 && strspn(text, "0123456789abcdefABCDEF:") == 17;
 }
 
+static int check_aliases(const char *const *alias_ips, struct error *err)
+{
+	for (const char *const *alias = alias_ips; alias != NULL && *alias != NULL; alias++) {
+		if (!is_ipv4(*alias))
+			return error_set(err, ERR_INVALID, "%s is not an IPv4 address", *alias);
+	}
+	return 0;
+}
+
+int identity_check_route(const struct machine_route *route, struct error *err)
+{
+	if (!is_range(route->destination) || !is_ipv4(route->gateway))
+		return error_set(err, ERR_INVALID, "there is no route to %s by %s",
+				 route->destination, route->gateway);
+	return 0;
+}
+
 static int check_net(const struct machine_private_net *net, struct error *err)
 {
 	if (net->network_id <= 0 || net->network_name == NULL || !is_range(net->network_range) ||
@@ -116,11 +147,7 @@ static int check_net(const struct machine_private_net *net, struct error *err)
 	    !is_mac(net->mac_address))
 		return error_set(err, ERR_INVALID, "network %" PRId64 " is not well described",
 				 net->network_id);
-	for (const char *const *alias = net->alias_ips; alias != NULL && *alias != NULL; alias++) {
-		if (!is_ipv4(*alias))
-			return error_set(err, ERR_INVALID, "%s is not an IPv4 address", *alias);
-	}
-	return 0;
+	return check_aliases(net->alias_ips, err);
 }
 
 int identity_attach(struct identity *identity, const struct machine_private_net *net,
@@ -140,11 +167,6 @@ int identity_attach(struct identity *identity, const struct machine_private_net 
 	if (slot == MACHINE_PRIVATE_NETS_MAX)
 		return error_set(err, ERR_TOO_LARGE, "a machine has at most %d private networks",
 				 MACHINE_PRIVATE_NETS_MAX);
-	union {
-		char **ours;
-		const char *const *list;
-	} aliases = {.ours = copy_list(net->alias_ips, MACHINE_ALIAS_IPS_MAX)};
-
 	identity->private_nets[slot] = (struct machine_private_net){
 		.network_id = net->network_id,
 		.network_name = xstrdup(net->network_name),
@@ -153,8 +175,8 @@ int identity_attach(struct identity *identity, const struct machine_private_net 
 		.gateway = xstrdup(net->gateway),
 		.ip = xstrdup(net->ip),
 		.mac_address = xstrdup(net->mac_address),
-		.alias_ips = aliases.list,
 	};
+	set_aliases(&identity->private_nets[slot], net->alias_ips);
 	*ret_slot = slot;
 	return 0;
 }
@@ -165,6 +187,23 @@ void identity_detach(struct identity *identity, int64_t network_id)
 		if (identity->private_nets[i].network_id == network_id)
 			release_net(&identity->private_nets[i]);
 	}
+}
+
+int identity_set_aliases(struct identity *identity, int64_t network_id,
+			 const char *const *alias_ips, struct error *err)
+{
+	if (check_aliases(alias_ips, err) != 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(identity->private_nets); i++) {
+		struct machine_private_net *net = &identity->private_nets[i];
+
+		if (net->network_id != network_id)
+			continue;
+		free_aliases(net);
+		set_aliases(net, alias_ips);
+		return 0;
+	}
+	return error_set(err, ERR_NOT_FOUND, "the server is not in network %" PRId64, network_id);
 }
 
 int identity_new(const struct machine_spec *spec, struct identity **ret, struct error *err)

@@ -46,5 +46,11 @@ MUST_CHECK int identity_attach(struct identity *identity, const struct machine_p
 			       uint64_t *ret_slot, struct error *err);
 void identity_detach(struct identity *identity, int64_t network_id); /* absent is fine */
 
+/* ERR_NOT_FOUND when it is not in the network. */
+MUST_CHECK int identity_set_aliases(struct identity *identity, int64_t network_id,
+				    const char *const *alias_ips, struct error *err);
+/* Whether the texts are what they are to be, so that they may become words of ip(8)'s lines. */
+MUST_CHECK int identity_check_route(const struct machine_route *route, struct error *err);
+
 /* Appends the document at `path` ("/hetzner/v1/metadata"); false if there is none. */
 bool identity_document(const struct identity *identity, const char *path, struct buf *out);

@@ -138,6 +138,28 @@ static int failed(struct problem *problem, const struct error *err)
 	return problem_set(problem, PROBLEM_SERVER_ERROR, "%s", err->msg);
 }
 
+static int set_routes(struct sim *sim, const json_t *network, bool is_gone, struct error *err)
+{
+	const json_t *routes = json_object_get(network, "routes");
+	size_t count = is_gone ? 0 : json_array_size(routes);
+	struct machine_route told[NETWORK_ROUTES_MAX];
+
+	for (size_t i = 0; i < count && i < NETWORK_ROUTES_MAX; i++) {
+		told[i].destination = doc_str(json_array_get(routes, i), "destination");
+		told[i].gateway = doc_str(json_array_get(routes, i), "gateway");
+	}
+	return machine_set_routes(sim->machines, doc_id(network), told, count, err);
+}
+
+/* Before a machine joins: after a restart nobody has told yet. */
+static int tell_routes(struct sim *sim, const struct project *project, int64_t network_id,
+		       struct error *err)
+{
+	const json_t *network = table_find(&project->tables[KIND_NETWORK], network_id);
+
+	return network ? set_routes(sim, network, false, err) : 0;
+}
+
 int machines_power_on(struct sim *sim, struct project *project, json_t *server,
 		      struct problem *problem)
 {
@@ -151,7 +173,11 @@ int machines_power_on(struct sim *sim, struct project *project, json_t *server,
 		return 0;
 	}
 	fill(sim, project, server, &spec);
-	int result = machine_power_on(sim->machines, &spec.machine, &err);
+	int result = 0;
+	for (uint64_t i = 0; i < spec.machine.private_net_count && result == 0; i++)
+		result = tell_routes(sim, project, spec.nets[i].network_id, &err);
+	if (result == 0)
+		result = machine_power_on(sim->machines, &spec.machine, &err);
 	free(spec.ssh_keys);
 	if (result < 0)
 		return failed(problem, &err);
@@ -188,7 +214,8 @@ int machines_attach(struct sim *sim, struct project *project, const json_t *serv
 
 	if (!sim->machines || !attachment || !fill_net(project, attachment, 0, &spec))
 		return 0;
-	if (machine_attach(sim->machines, doc_id(server), &spec.nets[0], &err) < 0)
+	if (tell_routes(sim, project, network_id, &err) < 0 ||
+	    machine_attach(sim->machines, doc_id(server), &spec.nets[0], &err) < 0)
 		return failed(problem, &err);
 	return 0;
 }
@@ -206,20 +233,51 @@ void machines_delete(struct sim *sim, json_t *server)
 	doc_set_bool(server, "_machine_on", false);
 }
 
-int machines_partition(struct sim *sim, int64_t server_id, bool cut, struct error *err)
+int machines_set_aliases(struct sim *sim, const json_t *server, int64_t network_id,
+			 struct problem *problem)
+{
+	const json_t *attachment = attachment_find(server, network_id);
+	const json_t *aliases = json_object_get(attachment, "alias_ips");
+	const char *told[SERVER_ALIASES_MAX + 1] = {NULL};
+	struct error err;
+
+	if (!sim->machines || !attachment || doc_bool(attachment, "pending"))
+		return 0;
+	for (size_t i = 0; i < json_array_size(aliases) && i < SERVER_ALIASES_MAX; i++)
+		told[i] = json_string_value(json_array_get(aliases, i));
+	if (machine_set_aliases(sim->machines, doc_id(server), network_id, told, &err) < 0)
+		return failed(problem, &err);
+	return 0;
+}
+
+int machines_set_routes(struct sim *sim, const json_t *network, bool is_gone,
+			struct problem *problem)
+{
+	struct error err;
+
+	if (sim->machines && set_routes(sim, network, is_gone, &err) < 0)
+		return failed(problem, &err);
+	return 0;
+}
+
+int machines_partition(struct sim *sim, const json_t *server, int64_t network_id, bool cut,
+		       struct error *err)
 {
 	if (!sim->machines)
 		return error_set(err, ERR_CONFLICT, "there are no machines: --machines none");
-	return machine_partition(sim->machines, server_id, cut, err);
+	if (network_id != 0 && !attachment_find(server, network_id))
+		return error_set(err, ERR_NOT_FOUND, "the server is not in network %" PRId64,
+				 network_id);
+	return machine_partition(sim->machines, doc_id(server), network_id, cut, err);
 }
 
-/* The server of any project; *ret_project is its. */
-static json_t *find(struct sim *sim, int64_t server_id, struct project **ret_project)
+json_t *machines_find(struct sim *sim, int64_t server_id, struct project **ret_project)
 {
 	for (size_t i = 0; i < sim->project_count; i++) {
 		json_t *server = table_find(&sim->projects[i]->tables[KIND_SERVER], server_id);
 
-		*ret_project = sim->projects[i];
+		if (ret_project)
+			*ret_project = sim->projects[i];
 		if (server)
 			return server;
 	}
@@ -242,7 +300,7 @@ static void on_event(void *context, int64_t server_id, enum machine_event event)
 {
 	struct sim *sim = context;
 	struct project *project = NULL;
-	json_t *server = find(sim, server_id, &project);
+	json_t *server = machines_find(sim, server_id, &project);
 
 	if (!server)
 		return;

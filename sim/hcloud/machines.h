@@ -23,4 +23,13 @@ MUST_CHECK int machines_attach(struct sim *sim, struct project *project, const j
 			       int64_t network_id, struct problem *problem);
 void machines_detach(struct sim *sim, const json_t *server, int64_t network_id);
 void machines_delete(struct sim *sim, json_t *server);
-MUST_CHECK int machines_partition(struct sim *sim, int64_t server_id, bool cut, struct error *err);
+/* A server of any project, NULL if there is none; with *ret_project unless that is NULL. */
+json_t *machines_find(struct sim *sim, int64_t server_id, struct project **ret_project);
+/* From all networks (network_id 0, which also undoes what was about one) or from that one. */
+MUST_CHECK int machines_partition(struct sim *sim, const json_t *server, int64_t network_id,
+				  bool cut, struct error *err);
+MUST_CHECK int machines_set_aliases(struct sim *sim, const json_t *server, int64_t network_id,
+				    struct problem *problem);
+/* The network's routes are others than before; `network` may be about to go, with `is_gone`. */
+MUST_CHECK int machines_set_routes(struct sim *sim, const json_t *network, bool is_gone,
+				   struct problem *problem);

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "hcloud/attachment.h"
 #include "hcloud/listing.h"
+#include "hcloud/machines.h"
 #include "hcloud/network_actions.h"
 #include "hcloud/quota.h"
 #include "hcloud/resource.h"
@@ -303,6 +304,8 @@ static int network_delete(struct call *call)
 	    network_check_idle(call, network) < 0)
 		return -1;
 	network_detach_all(call->sim, call->project, doc_id(network));
+	if (machines_set_routes(call->sim, network, true, &call->problem) < 0)
+		return -1;
 	table_remove(sim_table(call->sim, call->project, KIND_NETWORK), doc_id(network));
 	return call_reply(call, 204, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "hcloud/action_routes.h"
 #include "hcloud/attachment.h"
+#include "hcloud/machines.h"
 #include "hcloud/network.h"
 #include "hcloud/protection.h"
 #include "hcloud/resource.h"
@@ -216,12 +217,14 @@ int network_route_added(const struct action_run *run)
 	if (!network)
 		return -1;
 	(void)json_array_append_new(json_object_get(network, "routes"), json_deep_copy(run->args));
-	return 0;
+	return machines_set_routes(run->sim, network, false, run->problem);
 }
 
 int network_route_deleted(const struct action_run *run)
 {
-	return remove_like(run, "routes");
+	if (remove_like(run, "routes") < 0)
+		return -1;
+	return machines_set_routes(run->sim, target(run), false, run->problem);
 }
 
 int network_range_changed(const struct action_run *run)

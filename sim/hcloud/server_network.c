@@ -280,7 +280,7 @@ int server_aliases_changed(const struct action_run *run)
 	if (!attachment)
 		return problem_set(run->problem, PROBLEM_NOT_FOUND, "network not found");
 	doc_set(attachment, "alias_ips", json_deep_copy(json_object_get(run->args, "alias_ips")));
-	return 0;
+	return machines_set_aliases(run->sim, server, network_id, run->problem);
 }
 
 const struct route server_network_routes[] = {

@@ -10,7 +10,10 @@
  *		WORDs: NET, delay=MS, late=MS (the private interface), fails, memory=BYTES
  *	attach ID NET, where NET is ID,NAME,RANGE,SUBNET,GATEWAY,ADDRESS,MAC
  *	detach ID NETWORK-ID
- *	off, shutdown, delete, cut, heal ID
+ *	alias ID NETWORK-ID [ADDRESS]
+ *	routes NETWORK-ID [DESTINATION GATEWAY]
+ *	cut, heal ID [NETWORK-ID]
+ *	off, shutdown, delete ID
  *	quit */
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +127,14 @@ static int power_on(struct probe *probe, int64_t id, char **words, size_t count,
 	return machine_power_on(probe->backend, &spec, err);
 }
 
+static int set_routes(struct probe *probe, int64_t network_id, char **words, size_t count,
+		      struct error *err)
+{
+	const struct machine_route route = {count > 3 ? words[2] : "", count > 3 ? words[3] : ""};
+
+	return machine_set_routes(probe->backend, network_id, &route, count > 3 ? 1 : 0, err);
+}
+
 static int obey(struct probe *probe, char **words, size_t count, struct error *err)
 {
 	struct machine_private_net net;
@@ -134,16 +145,26 @@ static int obey(struct probe *probe, char **words, size_t count, struct error *e
 		return error_set(err, ERR_INVALID, "COMMAND ID");
 	if (str_eq(words[0], "on"))
 		return power_on(probe, id, words, count, err);
+	if (str_eq(words[0], "routes"))
+		return set_routes(probe, id, words, count, err);
+	network_id = 0;
+	if (count > 2 && !str_eq(words[0], "attach") &&
+	    parse_i64(words[2], 1, INT64_MAX, &network_id, err) != 0)
+		return -1;
 	if (str_eq(words[0], "cut") || str_eq(words[0], "heal"))
-		return machine_partition(probe->backend, id, str_eq(words[0], "cut"), err);
+		return machine_partition(probe->backend, id, network_id, str_eq(words[0], "cut"),
+					 err);
+	if (str_eq(words[0], "alias")) {
+		const char *const alias_ips[] = {count > 3 ? words[3] : NULL, NULL};
+
+		return machine_set_aliases(probe->backend, id, network_id, alias_ips, err);
+	}
 	if (str_eq(words[0], "attach") && count == 3) {
 		if (parse_net(words[2], &net, err) != 0)
 			return -1;
 		return machine_attach(probe->backend, id, &net, err);
 	}
 	if (str_eq(words[0], "detach") && count == 3) {
-		if (parse_i64(words[2], 1, INT64_MAX, &network_id, err) != 0)
-			return -1;
 		machine_detach(probe->backend, id, network_id);
 	} else if (str_eq(words[0], "off")) {
 		machine_power_off(probe->backend, id);

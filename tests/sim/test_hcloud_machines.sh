@@ -65,12 +65,44 @@ check_output "… and its address" "$(address "$w1")/32" \
 	own_address "$w1"
 check "servers of a network reach each other" wait_until 30 refuses "$w1" "$(address "$w2")"
 
-partition() { sim POST "/servers/$w2/partition" "{\"cut\":$1}"; }
+partition() { sim POST "/servers/$w2/partition" "$1"; }
 is_away() { ! refuses "$w1" "$1"; }
-partition true
+partition '{"cut":true}'
 check "a machine that is cut off" wait_until 30 is_away "$(address "$w2")"
-partition false
+partition '{"cut":false}'
 check "… and healed" wait_until 30 refuses "$w1" "$(address "$w2")"
+partition_refused() { field "a['error']['code']" partition "$1"; }
+check_output "a partition that says nothing is refused" invalid_input partition_refused '{}'
+check_output "… and one from a network that it is not in" invalid_input partition_refused '{"cut":true,"network":999}'
+check_output "… and one of no server" not_found field "a['error']['code']" sim POST /servers/999/partition '{"cut":true}'
+
+# A network's route to the outside
+public() { field "a['server']['public_net']['ipv4']['ip']" api GET "/servers/$1"; }
+outside=$(made outside true)
+check "a third server, outside" test -n "$outside"
+outside_ip=$(public "$outside")
+becomes_gateway() {
+	inside "$w2" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward && nft "add table ip nat; add chain ip nat out {
+		type nat hook postrouting priority 100; }; add rule ip nat out oifname eth0 masquerade"'
+}
+check "a server becomes a gateway" becomes_gateway
+machine_net "$instance" "$w1" ip route add default via 10.0.0.1
+check "without a route, the outside is away" is_away "$outside_ip"
+route="{\"destination\":\"0.0.0.0/0\",\"gateway\":\"$(address "$w2")\"}"
+check "a route is added" action "/networks/$network/actions/add_route" "$route"
+check "… and leads outside" refuses "$w1" "$outside_ip"
+partition "{\"cut\":true,\"network\":$network}"
+check "… but not while the gateway is cut off the network" is_away "$outside_ip"
+check "… which stays reached outside" refuses "$outside" "$(public "$w2")"
+partition "{\"cut\":false,\"network\":$network}"
+check "… and does again" refuses "$w1" "$outside_ip"
+check "an alias is given away" action "/servers/$w2/actions/change_alias_ips" "{\"network\":$network,\"alias_ips\":[\"10.0.1.99\"]}"
+machine_net "$instance" "$w2" ip addr add 10.0.1.99/32 dev lo
+check "… and reached" refuses "$w1" 10.0.1.99
+check "the route is deleted" action "/networks/$network/actions/delete_route" "$route"
+check "… and leads nowhere" is_away "$outside_ip"
+deleted=$(field "a['action']['id']" api DELETE "/servers/$outside")
+check "the third server goes" action_ends "$deleted"
 
 action "/servers/$w2/actions/detach_from_network" "{\"network\":$network}"
 check "a server that left the network" is_away 10.0.1.2

@@ -231,7 +231,50 @@ check_exit 1 'metadata has forgotten it' \
 	sh -c "nsenter --net=/run/netns/hcs-$instance-1 curl -s --max-time 10 http://169.254.169.254/hetzner/v1/metadata/private-networks | grep lab"
 check_output 'the other one stays' '2 10.0.1.2' reach 1 10.0.1.3
 
+# Aliases and routes
+nobody_uses() { ! on 2 ip -4 addr | grep -qF "$1"; }
+check 'an alias is added' say 'alias 2 10 10.0.1.77'
+check 'which the machine has to take itself' nobody_uses 10.0.1.77
+on 2 ip addr add 10.0.1.77/32 dev lo
+check_output 'it is reached there' '2 10.0.1.2' reach 1 10.0.1.77
+check_output 'and speaks from there' '1 10.0.1.77' reach 2 10.0.1.2 10.0.1.77
+check 'the network gets a route to the outside' say 'routes 10 0.0.0.0/0 10.0.1.2'
+check 'which does nothing yet for a machine that does not take it' not_reached 2 198.18.0.3
+on 2 ip route add default via 10.0.0.1
+check 'nor where the gateway does not forward' not_reached 2 198.18.0.3
+gateway() {
+	echo 1 | inside 1 tee /proc/sys/net/ipv4/ip_forward &&
+		inside 1 nft 'add table ip nat; add chain ip nat out { type nat hook postrouting priority 100; };
+			add rule ip nat out ip saddr 10.0.0.0/16 oifname eth0 masquerade'
+}
+check 'the gateway becomes one' gateway
+check_output 'the outside is reached, and sees the gateway' '3 198.18.0.2' reach 2 198.18.0.3
+check_output 'inside, all is as before' '2 10.0.1.2' reach 1 10.0.1.3
+check 'the outside does not reach in' not_reached 3 10.0.1.3
+check 'another network has no such route' not_reached 3 10.0.1.3 10.0.1.2
+check 'the gateway leaves the network' say 'detach 1 10'
+check 'and nothing leads outside' not_reached 2 198.18.0.3
+check 'it comes back' say "attach 1 $(office 2)"
+check_output 'and so does the route' '3 198.18.0.2' reach 2 198.18.0.3
+check 'the gateway is cut off from the network' say 'cut 1 10'
+check 'neither it' not_reached 2 10.0.1.2
+check 'nor the outside is reached' not_reached 2 198.18.0.3
+check_output 'though it is outside' '1 198.18.0.3' reach 3 198.18.0.2
+check 'it heals' say 'heal 1 10'
+check_output 'and is the gateway again' '3 198.18.0.2' reach 2 198.18.0.3
+check 'the route goes' say 'routes 10'
+check 'and nothing leads outside any more' not_reached 2 198.18.0.3
+check_exit 1 'a route of nonsense is refused' say 'routes 10 0.0.0.0/0;reboot 10.0.1.2'
+on 2 ip route del default via 10.0.0.1
+
 # A partition
+check 'a machine with an alias is cut off' say 'cut 2'
+check 'its alias is, too' not_reached 1 10.0.1.77
+check 'also as a source' not_reached 2 10.0.1.2 10.0.1.77
+check 'it heals' say 'heal 2'
+check_output 'its alias does, too' '2 10.0.1.2' reach 1 10.0.1.77
+check 'the alias is taken away' say 'alias 2 10'
+check 'nobody is there' not_reached 1 10.0.1.77
 check 'a machine is cut off' say 'cut 1'
 check 'from its network' not_reached 2 10.0.1.2
 check 'from the public side' not_reached 3 198.18.0.2
