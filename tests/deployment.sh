@@ -35,14 +35,17 @@ deployment_enter() {
 
 on_server() { machine_net "$deployment_instance" "$@"; }
 in_server() { machine_exec "$deployment_instance" "$@"; }
-on_control() {
-	on_server "$CONTROL" env HCLOUD_ENDPOINT="http://127.0.0.1:$DEPLOYMENT_API_PORT/v1" HCLOUD_TOKEN="$HCLOUD_TOKEN" "$@"
+exec_on_control() {
+	exec nsenter --net="/run/netns/hcs-$deployment_instance-$CONTROL" -- \
+		env HCLOUD_ENDPOINT="http://127.0.0.1:$DEPLOYMENT_API_PORT/v1" HCLOUD_TOKEN="$HCLOUD_TOKEN" "$@"
 }
+on_control() { (exec_on_control "$@"); }
 
 daemon_start() {
 	local name=$1
 	shift
-	on_control "$@" >>"$TEST_DIR/$name.log" 2>&1 </dev/null 7>&- 8>&- 9>&- &
+	# No shell between, so that it is the daemon that is killed.
+	exec_on_control "$@" >>"$TEST_DIR/$name.log" 2>&1 </dev/null &
 	daemon_pids[$name]=$!
 }
 daemon_kill() {
@@ -104,13 +107,19 @@ deployment_setup() {
 	export RGRID_URL RGRID_TOKEN
 }
 api_answers() { on_control curl -sf -m 5 "$DEPLOYMENT_URL/livez"; }
+deployment_api() {
+	daemon_start api "$RGRIDD" api --database "$api_database" --data-dir "$TEST_DIR/data" --listen 127.0.0.1:8000
+}
+deployment_workers_api() {
+	daemon_start workers-api "$RGRIDD" api --database "$api_database" --data-dir "$TEST_DIR/data" --listen 10.0.1.2:8443 \
+		--tls-file /etc/rgrid/pki/api.pem
+}
 deployment_start() {
-	local database='host=127.0.0.1 dbname=rgrid'
-	daemon_start api "$RGRIDD" api --database "$database user=rgrid_api password=a" --data-dir "$TEST_DIR/data" \
-		--listen 127.0.0.1:8000
-	daemon_start workers-api "$RGRIDD" api --database "$database user=rgrid_api password=a" --data-dir "$TEST_DIR/data" \
-		--listen 10.0.1.2:8443 --tls-file /etc/rgrid/pki/api.pem
-	deployment_orchestrator "$@" && wait_until 20 api_answers
+	orchestrator_settings=("$@")
+	api_database='host=127.0.0.1 dbname=rgrid user=rgrid_api password=a'
+	deployment_api
+	deployment_workers_api
+	deployment_orchestrator && wait_until 20 api_answers
 }
 deployment_orchestrator() {
 	local database='host=127.0.0.1 dbname=rgrid'
@@ -118,7 +127,7 @@ deployment_orchestrator() {
 	# shellcheck disable=SC1091
 	. /etc/rgrid/orchestrator.env
 	set +a
-	daemon_start orchestrator env "$@" "$RGRIDD" orchestrator --database "$database user=rgrid_orchestrator password=o" \
+	daemon_start orchestrator env "${orchestrator_settings[@]}" "$RGRIDD" orchestrator --database "$database user=rgrid_orchestrator password=o" \
 		--provider hetzner --worker-api-url https://10.0.1.2:8443 --worker-bundle "$bundle"
 }
 

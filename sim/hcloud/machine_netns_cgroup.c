@@ -17,6 +17,8 @@
 #define DEPTH_MAX	  64
 #define PATH_BYTES	  512
 #define SETTING_BYTES_MAX 4096
+#define FREEZE_TRIES	  50
+#define FREEZE_PAUSE_MS	  2
 #define REMOVE_TRIES	  500
 #define REMOVE_PAUSE_MS	  20
 
@@ -157,19 +159,67 @@ static void walk(const char *path, int depth, void (*visit)(const char *path))
 	visit(path);
 }
 
+static bool has_text(const char *directory, const char *file, const char *text)
+{
+	CLEANUP(cleanup_buf) struct buf value;
+	char path[PATH_BYTES + 64];
+	struct error err;
+
+	buf_init(&value, SETTING_BYTES_MAX);
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, file);
+	return fs_read(AT_FDCWD, path, &value, &err) == 0 && strstr(value.data, text) != NULL;
+}
+
+/* Whether there is a freezer, which may take a moment. */
+static bool freeze(const char *directory, bool is_version_2)
+{
+	const char *file = is_version_2 ? "cgroup.events" : "freezer.state";
+	const char *text = is_version_2 ? "frozen 1" : "FROZEN";
+
+	if (!set(directory, is_version_2 ? "cgroup.freeze" : "freezer.state",
+		 is_version_2 ? "1" : "FROZEN"))
+		return false;
+	for (int try = 0; try < FREEZE_TRIES && !has_text(directory, file, text); try++)
+		(void)poll(NULL, 0, FREEZE_PAUSE_MS);
+	return true;
+}
+
+static void thaw(const char *directory, bool is_version_2)
+{
+	(void)set(directory, is_version_2 ? "cgroup.freeze" : "freezer.state",
+		  is_version_2 ? "0" : "THAWED");
+}
+
+static void kill_all(const struct hierarchies *hierarchies, const char *name)
+{
+	for (size_t i = 0; i < hierarchies->count; i++) {
+		char path[PATH_BYTES];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", hierarchies->at[i].path, name);
+		/* One by one only where the kernel has no word for it. */
+		if (!hierarchies->at[i].is_version_2 || !set(path, "cgroup.kill", "1"))
+			walk(path, 0, kill_listed);
+	}
+}
+
+/* A machine loses its power as a whole: none of its processes may see another one die, and tell the
+ * world of it. So all are frozen before the first is killed. */
 void machine_cgroup_kill(const char *name)
 {
 	struct hierarchies hierarchies;
+	char frozen[PATH_BYTES] = "";
+	bool is_version_2 = false;
 
 	find_hierarchies(&hierarchies);
-	for (size_t i = 0; i < hierarchies.count; i++) {
-		char path[PATH_BYTES];
-
-		(void)snprintf(path, sizeof(path), "%s/%s", hierarchies.at[i].path, name);
-		/* One by one only where the kernel has no word for it. */
-		if (!hierarchies.at[i].is_version_2 || !set(path, "cgroup.kill", "1"))
-			walk(path, 0, kill_listed);
+	for (size_t i = 0; i < hierarchies.count && frozen[0] == '\0'; i++) {
+		(void)snprintf(frozen, sizeof(frozen), "%s/%s", hierarchies.at[i].path, name);
+		is_version_2 = hierarchies.at[i].is_version_2;
+		if (!freeze(frozen, is_version_2))
+			frozen[0] = '\0';
 	}
+	kill_all(&hierarchies, name);
+	if (frozen[0] != '\0')
+		thaw(frozen, is_version_2);
 }
 
 static void remove_directory(const char *path)

@@ -39,7 +39,8 @@ struct slot {
 	char *image; /* where the volume's image is made, and the directory used without one */
 	char *plain;
 	struct cgroup *group;
-	pid_t pid; /* crun, or 0 */
+	pid_t pid;	/* crun, or 0 */
+	bool is_killed; /* by us */
 	char *bundle;
 	char *error_path; /* where crun explains itself */
 };
@@ -438,6 +439,7 @@ int sandbox_start(struct sandbox *sandbox, size_t slot_index, const struct sandb
 		return -1;
 	}
 	slot->pid = pid;
+	slot->is_killed = false;
 	*ret_pid = pid;
 	return 0;
 }
@@ -459,6 +461,7 @@ void sandbox_kill(struct sandbox *sandbox, size_t slot_index)
 	struct slot *slot = slot_at(sandbox, slot_index);
 	if (slot->pid == 0)
 		return;
+	slot->is_killed = true;
 	kill_container(slot);
 	cgroup_kill(slot->group);
 	(void)kill(slot->pid, SIGKILL);
@@ -497,6 +500,13 @@ void sandbox_finish(struct sandbox *sandbox, size_t slot_index, int wait_status,
 	ret->memory_peak_bytes = usage.memory_peak_bytes;
 	if (ret->exit_code != 0 && !ret->out_of_memory)
 		ret->start_failed = read_crun_error(slot, ret->message, sizeof(ret->message));
+	/* The script is crun's child: its own death, too, is an exit code of crun's. */
+	if (WIFSIGNALED(wait_status) && !slot->is_killed && !ret->out_of_memory) {
+		ret->start_failed = true;
+		(void)snprintf(ret->message, sizeof(ret->message),
+			       "the sandbox was killed from outside, by signal %d",
+			       WTERMSIG(wait_status));
+	}
 	if (ret->exit_code == 125 && !ret->start_failed && access(sandbox->crun, X_OK) < 0) {
 		ret->start_failed = true;
 		(void)snprintf(ret->message, sizeof(ret->message), "crun is no longer installed");

@@ -26,7 +26,8 @@ for target in sys.argv[1:]:
 END
 reach() { on_server "$1" python3 "$TEST_DIR/reach.py" "${@:2}"; }
 listen() { # server port: something that answers there, on every address
-	on_server "$1" python3 -m http.server --bind 0.0.0.0 --directory "$TEST_DIR/empty" "$2" >>"$TEST_DIR/listeners.log" 2>&1 </dev/null &
+	nsenter --net="/run/netns/hcs-$deployment_instance-$1" -- python3 -m http.server --bind 0.0.0.0 \
+		--directory "$TEST_DIR/empty" "$2" >>"$TEST_DIR/listeners.log" 2>&1 </dev/null &
 	daemon_pids[listener-$1]=$!
 	answers() { reach "$1" "127.0.0.1:$2" | grep -q open; }
 	wait_until 20 answers "$@"
@@ -145,6 +146,11 @@ $worker_address:7000 away
 $gateway:80 away" rgrid run --network public reach.py "$outside_address:7000" 10.0.1.2:5432 10.0.1.2:8443 169.254.169.254:80 \
 	"$private:7000" "$worker_address:7000" "$gateway:80"
 check_output "a job without reaches nothing" "$outside_address:7000 away" rgrid run reach.py "$outside_address:7000"
+
+# ---- a worker that is let in no more costs money until its machine is off
+in_server "$worker" sh -c 'sed -i "s/password=/password=x/" /var/lib/rgrid/login; systemctl kill -s KILL rgrid-worker'
+is_off() { [ "$(field "a['server']['status']" api GET "/servers/$worker")" = off ]; }
+check "a worker that is not let in any more powers its machine off" wait_until 60 is_off
 
 # ---- a worker that is deleted takes its login with it
 check "the worker is deleted behind our back" api DELETE "/servers/$worker"
