@@ -44,6 +44,13 @@ static int check_path(const char *path, struct error *err)
 	return 0;
 }
 
+static int check_root(struct error *err)
+{
+	if (geteuid() == 0)
+		return 0;
+	return error_set(err, ERR_FORBIDDEN, "only root can run machines in network namespaces");
+}
+
 static int check_root_tree(const char *path, struct error *err)
 {
 	CLEANUP(cleanup_free)
@@ -65,10 +72,7 @@ static void cleanup_backend(struct machine_backend **backend)
 int machine_backend_new_netns(const struct machine_backend_options *options,
 			      struct machine_backend **ret, struct error *err)
 {
-	if (geteuid() != 0)
-		return error_set(err, ERR_FORBIDDEN,
-				 "only root can run machines in network namespaces");
-	if (check_path(options->directory, err) != 0 ||
+	if (check_root(err) != 0 || check_path(options->directory, err) != 0 ||
 	    check_root_tree(options->root_tree, err) != 0)
 		return -1;
 	CLEANUP(cleanup_backend) struct machine_backend *backend = xcalloc(1, sizeof(*backend));
@@ -134,7 +138,8 @@ int machine_clean_netns(const char *instance, const char *directory, struct erro
 {
 	CLEANUP(cleanup_fd) int lock_fd = -1;
 
-	if (leftovers_lock(instance, &lock_fd, err) != 0)
+	if (check_root(err) != 0 || check_path(directory, err) != 0 ||
+	    leftovers_lock(instance, &lock_fd, err) != 0)
 		return -1;
 	return leftovers_remove(instance, directory, err);
 }

@@ -39,9 +39,14 @@ int leftovers_lock(const char *instance, int *ret_lock_fd, struct error *err)
 	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)bytes);
 	CLEANUP(cleanup_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&name, length) != 0)
-		return error_set_errno(err, errno == EADDRINUSE ? ERR_CONFLICT : ERR_INTERNAL,
-				       errno, "cannot hold the machines of instance %s", instance);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&name, length) != 0) {
+		if (errno != EADDRINUSE)
+			return error_set_errno(err, ERR_INTERNAL, errno,
+					       "cannot hold the machines of instance %s", instance);
+		(void)error_set(err, ERR_CONFLICT, "a simulator of instance %s is running",
+				instance);
+		return error_hint(err, "end it, or choose another --instance");
+	}
 	*ret_lock_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -362,6 +362,13 @@ int machines_start(struct sim *sim, const char *backend, const char *root_tree,
 	return 0;
 }
 
+int machines_clean(const char *directory, const char *instance, struct error *err)
+{
+	if (!directory)
+		return error_set(err, ERR_INVALID, "--clean needs --machine-dir");
+	return machine_clean_netns(instance, directory, err);
+}
+
 void machines_stop(struct sim *sim)
 {
 	if (sim->machines)

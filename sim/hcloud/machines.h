@@ -11,6 +11,8 @@
 MUST_CHECK int machines_start(struct sim *sim, const char *backend, const char *root_tree,
 			      const char *directory, const char *instance, struct error *err);
 void machines_stop(struct sim *sim);
+/* What a simulator of this instance that was killed has left; ERR_CONFLICT while one runs. */
+MUST_CHECK int machines_clean(const char *directory, const char *instance, struct error *err);
 
 /* One that is still going off comes on again when it is. */
 MUST_CHECK int machines_power_on(struct sim *sim, struct project *project, json_t *server,

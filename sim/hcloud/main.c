@@ -150,7 +150,8 @@ int main(int argc, char **argv)
 	int result =
 		options_parse(&options, argc - 1, (const char **)(void *)(argv + 1), &done, &err);
 	if (result == 0 && !done)
-		result = simulate(&options, &err);
+		result = options.clean ? machines_clean(options.machine_dir, options.instance, &err)
+				       : simulate(&options, &err);
 	options_release(&options);
 	if (result == 0)
 		return 0;

@@ -22,6 +22,7 @@ static const char examples[] =
 	"  hcloud-sim --listen 127.0.0.1:8420 --env-file sim.env &\n"
 	"  set -a; . ./sim.env; hcloud server list\n"
 	"  hcloud-sim --token $TOKEN=tests --fault 'unavailable:type=cx23,location=fsn1'\n"
+	"  hcloud-sim --clean --instance demo --machine-dir /var/tmp/hcs\n"
 	"  hcloud-sim man | man -l -\n";
 
 static int print(const struct opt_command *command, bool as_man, struct error *err)
@@ -114,6 +115,9 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 			"sim); "
 			"what an earlier one of that name left is removed",
 			NULL),
+		OPT_FLAG(0, "clean", &ret->clean,
+			 "Only remove what a simulator of this --instance and --machine-dir that "
+			 "was killed has left: processes, namespaces, cgroups, disks"),
 		OPT_STR(0, "control-token", "TOKEN", &ret->control_token,
 			"Ask for this token under /_sim/ instead of answering loopback only", NULL),
 		OPT_STR(0, "tls-cert", "FILE", &ret->tls_cert, "Serve TLS with this certificate",

@@ -21,6 +21,7 @@ struct sim_options {
 	const char *machine_root;
 	const char *machine_dir;
 	const char *instance;
+	bool clean;
 	const char *ip_order;	 /* "lowest", "random", "last-subnet" */
 	const char *action_time; /* "fast", "realistic", a duration */
 	uint64_t clock_rate;

@@ -135,9 +135,17 @@ check "rebuild" action "/servers/$w1/actions/rebuild" '{"image":"debian-12"}'
 check "… runs user_data again" wait_until 240 has_user_data_run "$w1"
 check_exit 1 "… on a new disk" inside "$w1" test -e /root/kept
 
+clean() { "$RGRID_BUILD/hcloud-sim" --clean --instance "$instance" --machine-dir "$TEST_DIR/machines"; }
+check_exit 1 "what is in use is not cleaned" clean
+check_exit 2 "… nor is without a directory" "$RGRID_BUILD/hcloud-sim" --clean --instance "$instance"
 sim_stop KILL
+check "after a kill, its machines run on" machine_runs "$instance" "$w1"
+check "until all is cleaned" clean
+check_output "nothing is left" "" machines_left "$instance"
+check_exit 1 "… not even disks" test -e "$TEST_DIR/machines/machines"
+check "cleaning again is fine" clean
 start
-check "after a kill, what ran runs again" wait_until 240 has_user_data_run "$w1"
+check "with its state, what ran runs again" wait_until 240 has_user_data_run "$w1"
 check "… and what was off stays off" is_off "$w2"
 deleted=$(field "a['action']['id']" api DELETE "/servers/$w1")
 check "deletion" action_ends "$deleted"
