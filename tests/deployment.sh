@@ -97,9 +97,9 @@ deployment_certificate() {
 		cat "$pki/api.crt" "$pki/api.key" >"$pki/api.pem"
 }
 deployment_setup() {
-	on_control "$RGRID" network setup || return 1
-	deployment_database || return 1
-	on_control "$RGRID" db expose || return 1
+	on_control "$RGRID" network setup && deployment_database && on_control "$RGRID" db expose && deployment_server
+}
+deployment_server() {
 	deployment_certificate || return 1
 	bundle=$("$RGRIDD" bundle make --json --data-dir "$TEST_DIR/data" | sed 's/.*"sha256": "\([0-9a-f]*\)".*/\1/')
 	RGRID_TOKEN=$(as_postgres "$RGRIDD" key create --scopes read,run,admin first) || return 1

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/spawn.h"
 #include "base/str.h"
 
@@ -124,16 +125,6 @@ int volume_open(const char *mount_point, const char *image, const char *plain, u
 	return 0;
 }
 
-void volume_close(struct volume *volume)
-{
-	if (volume->mount_point == NULL)
-		return;
-	cleanup_fd(&volume->fd);
-	(void)umount2(volume->mount_point, MNT_DETACH);
-	free(volume->mount_point);
-	*volume = (struct volume){.fd = -1};
-}
-
 int volume_empty(struct volume *volume, uid_t uid, gid_t gid, struct error *err)
 {
 	int fd = openat(volume->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -150,6 +141,22 @@ int volume_empty(struct volume *volume, uid_t uid, gid_t gid, struct error *err)
 		return error_set_errno(err, ERR_INTERNAL, errno,
 				       "cannot give the work directory away");
 	return 0;
+}
+
+void volume_close(struct volume *volume)
+{
+	struct error err;
+
+	if (volume->mount_point == NULL)
+		return;
+	/* A plain directory outlives us, with files that belong to ids of ours: whoever started us
+	 * could not remove them. An image goes with its mount. */
+	if (!volume->has_quota && volume_empty(volume, 0, 0, &err) < 0)
+		log_warning("sandbox.not_emptied", F_ERROR(&err));
+	cleanup_fd(&volume->fd);
+	(void)umount2(volume->mount_point, MNT_DETACH);
+	free(volume->mount_point);
+	*volume = (struct volume){.fd = -1};
 }
 
 bool volume_is_full(const struct volume *volume)

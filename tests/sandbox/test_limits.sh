@@ -67,14 +67,18 @@ check "the time limit ends a script that ignores signals" \
 	probe_is '.timed_out and .exit_code == 137 and .wall_us < 3000000' --timeout 500ms sh -c 'trap "" TERM INT; while :; do :; done'
 check "  and its children" \
 	probe_is '.timed_out and .wall_us < 3000000' --timeout 500ms sh -c 'sleep 100 & (setsid sleep 100 &) & wait'
+own_crun() { # its pid; others may run one as well
+	local pid
+	for pid in $(pgrep -f -- "crun --root.*slot-0"); do
+		grep -qz "$TEST_DIR" "/proc/$(ps -o ppid= -p "$pid" | tr -d ' ')/cmdline" && echo "$pid" && return 0
+	done
+	return 1
+}
 from_outside() {
-	local crun
 	probe_is '.start_failed and (.message | test("from outside, by signal 9"))' sh -c 'sleep 30' &
 	local probe=$!
-	wait_until 10 pgrep -f -- "crun --root.*slot-0"
-	for crun in $(pgrep -f -- "crun --root.*slot-0"); do
-		grep -qz "$TEST_DIR" "/proc/$(ps -o ppid= -p "$crun" | tr -d ' ')/cmdline" && kill -KILL "$crun"
-	done
+	wait_until 10 own_crun
+	kill -KILL "$(own_crun)"
 	wait $probe
 }
 check "a sandbox that is killed from outside is not the script's failure" from_outside

@@ -44,4 +44,20 @@ attempt() {
 for name in $(python3 tests/sandbox/escapes.py --list); do
 	check "refused: $name" attempt "$name"
 done
+# With ids of its own for each slot, a script's files are not the user's, who could not remove them.
+with_ids() {
+	unshare --mount sh -c 'echo nobody:200000:65536 >"$1" && mount --bind "$1" /etc/subuid && mount --bind "$1" /etc/subgid && shift && exec "$@"' \
+		- "$TEST_DIR/ids" "$@"
+}
+probe_with_ids() {
+	with_ids setpriv --reuid="$USER_ID" --regid="$USER_ID" --clear-groups -- "$TEST_DIR/probe" "$TEST_DIR/user/other" \
+		sh -c 'mkdir a && touch a/b' 3>"$TEST_DIR/result.json" </dev/null
+	jq -e '.exit_code == 0' "$TEST_DIR/result.json"
+}
+if [ "$(id -u)" -eq 0 ] && [ "$(id -un "$USER_ID" 2>/dev/null)" = nobody ]; then
+	check "a script runs where slots have ids of their own" probe_with_ids
+	check "whose files are gone afterwards" setpriv --reuid="$USER_ID" --regid="$USER_ID" --clear-groups rm -r "$TEST_DIR/user/other"
+else
+	skip "ids of the slots' own" "only root can give them to somebody here"
+fi
 tap_end
