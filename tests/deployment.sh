@@ -89,18 +89,10 @@ deployment_database() {
 	as_postgres "$RGRIDD" db migrate >/dev/null
 	sql "ALTER ROLE rgrid_api PASSWORD 'a'; ALTER ROLE rgrid_orchestrator PASSWORD 'o'"
 }
-deployment_certificate() {
-	local pki=/etc/rgrid/pki
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$pki/api.key" -subj /CN=api -out "$pki/api.csr" 2>/dev/null &&
-		openssl x509 -req -in "$pki/api.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -CAcreateserial -days 30 \
-			-extfile <(echo subjectAltName=IP:10.0.1.2) -out "$pki/api.crt" 2>/dev/null &&
-		cat "$pki/api.crt" "$pki/api.key" >"$pki/api.pem"
-}
 deployment_setup() {
 	on_control "$RGRID" network setup && deployment_database && on_control "$RGRID" db expose && deployment_server
 }
 deployment_server() {
-	deployment_certificate || return 1
 	bundle=$("$RGRIDD" bundle make --json --data-dir "$TEST_DIR/data" | sed 's/.*"sha256": "\([0-9a-f]*\)".*/\1/')
 	RGRID_TOKEN=$(as_postgres "$RGRIDD" key create --scopes read,run,admin first) || return 1
 	RGRID_URL=$DEPLOYMENT_URL
@@ -112,7 +104,7 @@ deployment_api() {
 }
 deployment_workers_api() {
 	daemon_start workers-api "$RGRIDD" api --database "$api_database" --data-dir "$TEST_DIR/data" --listen 10.0.1.2:8443 \
-		--tls-file /etc/rgrid/pki/api.pem
+		--serve workers --tls-file /etc/rgrid/pki/api.pem
 }
 deployment_start() {
 	orchestrator_settings=("$@")

@@ -22,8 +22,8 @@ static int find_route(struct request *request, const char *method, struct error 
 	if (request->query_text != NULL)
 		*request->query_text++ = '\0';
 	bool is_known = http_method_parse(method, &request->method, &is_head);
-	if (route_find(routes, ROUTE_COUNT, is_known ? request->method : 0, request->target, &match,
-		       err) < 0)
+	if (route_find(routes, ROUTE_COUNT, request->server->audience,
+		       is_known ? request->method : 0, request->target, &match, err) < 0)
 		return -1;
 	request->route = match.route;
 	memcpy(request->args, match.args, sizeof(request->args));
@@ -61,6 +61,12 @@ static int check_access(struct request *request, struct error *err)
 		return is_blob ? 0
 			       : error_set(err, ERR_FORBIDDEN,
 					   "a worker's credential is good for blobs only");
+	if (request->server->audience == AUDIENCE_WORKERS) {
+		error_set(err, ERR_FORBIDDEN,
+			  "this listener serves workers only, and takes no "
+			  "API keys");
+		return error_hint(err, "use the key with the API that serves users");
+	}
 	switch (access) {
 	case ACCESS_OPEN:
 	case ACCESS_ANY:

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "core/limits.h"
 
 #define THREADS_DEFAULT 8
@@ -84,6 +85,14 @@ static void cleanup_server(struct server *server)
 	(void)pthread_mutex_destroy(&server->metrics_mutex);
 }
 
+static int read_audience(const char *serve, enum route_audience *ret, struct error *err)
+{
+	if (!str_eq(serve, "all") && !str_eq(serve, "workers"))
+		return error_set(err, ERR_INVALID, "serve is all or workers, not \"%s\"", serve);
+	*ret = str_eq(serve, "all") ? AUDIENCE_BOTH : AUDIENCE_WORKERS;
+	return 0;
+}
+
 static int open_stores(struct server *server, const struct api_options *options, size_t threads,
 		       struct error *err)
 {
@@ -144,7 +153,8 @@ int api_run(const struct api_options *options, struct error *err)
 	block_signals(&ending);
 	raise_open_files();
 	CLEANUP(cleanup_server) struct server server = {.metrics_mutex = PTHREAD_MUTEX_INITIALIZER};
-	if (open_stores(&server, options, threads, err) < 0)
+	if (read_audience(options->serve, &server.audience, err) < 0 ||
+	    open_stores(&server, options, threads, err) < 0)
 		return -1;
 	server.auth = auth_new(server.pool);
 	server.stats = http_stats_new();

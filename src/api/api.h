@@ -13,6 +13,7 @@ struct api_options {
 	const char *listen;   /* "127.0.0.1:8000", "[::1]:8000"; port 0: any free one */
 	int listen_fd;	      /* a listening socket to use instead, or -1; stays the caller's */
 	const char *tls_file; /* PEM: certificate and key; NULL or "": plain HTTP */
+	const char *serve;    /* "all", or "workers": the routes that workers need, for workers */
 	const char *blob_directory;
 	uint64_t connections_max; /* to the database for requests, and threads; 0: 8 */
 	/* Told once requests are answered, with the address in use; may be NULL. */

@@ -58,7 +58,7 @@ static bool split(char *path, struct segments *ret)
 	ret->count = 0;
 	if (*path != '/')
 		return false;
-	while (path != NULL) {
+	do {
 		char *next;
 
 		*path++ = '\0';
@@ -67,7 +67,7 @@ static bool split(char *path, struct segments *ret)
 			return false;
 		ret->items[ret->count++] = path;
 		path = next;
-	}
+	} while (path != NULL);
 	return true;
 }
 
@@ -129,8 +129,21 @@ static int take_args(const struct route *route, struct segments *segments, size_
 	return 0;
 }
 
-int route_find(const struct route *routes, size_t count, enum http_method method, char *path,
-	       struct route_match *ret, struct error *err)
+static int nothing_here(enum route_audience audience, struct error *err)
+{
+	if (audience == AUDIENCE_WORKERS) {
+		error_set(err, ERR_NOT_FOUND,
+			  "this listener serves workers only, and nothing "
+			  "at this address");
+		return error_hint(err, "what users ask for is answered by the API whose setting "
+				       "\"serve\" is \"all\"");
+	}
+	error_set(err, ERR_NOT_FOUND, "there is nothing at this address");
+	return error_hint(err, "all addresses begin with /api/v1/; see the API's documentation");
+}
+
+int route_find(const struct route *routes, size_t count, enum route_audience audience,
+	       enum http_method method, char *path, struct route_match *ret, struct error *err)
 {
 	struct segments segments;
 	struct route_match match = {0};
@@ -140,7 +153,8 @@ int route_find(const struct route *routes, size_t count, enum http_method method
 	for (size_t i = 0; is_path && i < count; i++) {
 		size_t rest;
 
-		if (!matches(routes[i].pattern, &segments, &rest))
+		if ((routes[i].audience & audience) == 0 ||
+		    !matches(routes[i].pattern, &segments, &rest))
 			continue;
 		match.methods |= 1U << routes[i].method;
 		if (match.route == NULL && routes[i].method == method) {
@@ -148,11 +162,8 @@ int route_find(const struct route *routes, size_t count, enum http_method method
 			found_rest = rest;
 		}
 	}
-	if (match.methods == 0) {
-		error_set(err, ERR_NOT_FOUND, "there is nothing at this address");
-		return error_hint(err, "all addresses begin with /api/v1/; see the API's "
-				       "documentation");
-	}
+	if (match.methods == 0)
+		return nothing_here(audience, err);
 	if (match.route != NULL && take_args(match.route, &segments, found_rest, &match, err) < 0)
 		return -1;
 	*ret = match;

@@ -28,6 +28,13 @@ enum route_body {
 	BODY_BLOB, /* bytes, straight into the blob store */
 };
 
+/* Whom a listener serves, or a route is for: bits, of which one in common is enough. */
+enum route_audience {
+	AUDIENCE_USERS = 1 << 0,
+	AUDIENCE_WORKERS = 1 << 1,
+	AUDIENCE_BOTH = AUDIENCE_USERS | AUDIENCE_WORKERS,
+};
+
 /* 0: `reply` is filled, or the request is suspended. -1: `err` is the answer. */
 typedef int (*route_handler)(struct request *request, struct reply *reply, struct error *err);
 
@@ -39,6 +46,7 @@ struct route {
 	enum route_access access;
 	enum route_body body;
 	const char *query; /* see query_check */
+	enum route_audience audience;
 	route_handler handler;
 };
 
@@ -54,7 +62,9 @@ bool http_method_parse(const char *name, enum http_method *ret, bool *ret_is_hea
 /* "GET, HEAD, POST" for an Allow header; returns out. */
 const char *http_methods_text(unsigned methods, char *out, size_t size);
 
-/* Finds the route of a raw (still encoded) path. `path` is cut into pieces and decoded in place,
- * args point into it. ERR_NOT_FOUND, or ERR_INVALID for a broken encoding. */
-MUST_CHECK int route_find(const struct route *routes, size_t count, enum http_method method,
-			  char *path, struct route_match *ret, struct error *err);
+/* Finds the route of a raw (still encoded) path among those for `audience`; the others are as if
+ * they were not there. `path` is cut into pieces and decoded in place, args point into it.
+ * ERR_NOT_FOUND, or ERR_INVALID for a broken encoding. */
+MUST_CHECK int route_find(const struct route *routes, size_t count, enum route_audience audience,
+			  enum http_method method, char *path, struct route_match *ret,
+			  struct error *err);

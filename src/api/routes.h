@@ -5,7 +5,7 @@
 
 #include "api/route.h"
 
-#define ROUTE(method, pattern, access, body, query, handler) ROUTE_INDEX_##handler,
+#define ROUTE(method, pattern, access, body, query, audience, handler) ROUTE_INDEX_##handler,
 enum {
 #include "api/routes.def"
 	ROUTE_COUNT
@@ -14,7 +14,7 @@ enum {
 
 extern const struct route routes[ROUTE_COUNT];
 
-#define ROUTE(method, pattern, access, body, query, handler) \
+#define ROUTE(method, pattern, access, body, query, audience, handler) \
 	int handler(struct request *request, struct reply *reply, struct error *err);
 #include "api/routes.def"
 #undef ROUTE

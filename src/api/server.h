@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/auth.h"
+#include "api/route.h"
 #include "base/error.h"
 #include "blob/blob.h"
 #include "store/pg.h"
@@ -22,6 +23,7 @@ struct submitter;
 struct waker;
 
 struct server {
+	enum route_audience audience;
 	struct pg_pool *pool;
 	struct blob_store *blobs;
 	struct auth *auth;

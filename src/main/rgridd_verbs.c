@@ -54,6 +54,7 @@ static int run_api(struct rgridd_call *call, struct error *err)
 		.listen = conf_text(conf, CONF_LISTEN),
 		.listen_fd = call->listen_inherited ? STDIN_FILENO : -1,
 		.tls_file = conf_text(conf, CONF_TLS_FILE),
+		.serve = conf_text(conf, CONF_SERVE),
 		.blob_directory = conf_text(conf, CONF_BLOB_DIR),
 		.connections_max = conf_number(conf, CONF_API_CONNECTIONS),
 	};

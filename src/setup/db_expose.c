@@ -34,6 +34,7 @@ void db_expose_paths_make(const struct pg_debian *cluster, const struct pg_in_fo
 	*ret = (struct db_expose_paths){
 		.conf = xasprintf("%s/conf.d/zz-rgrid.conf", cluster->config),
 		.pem = xasprintf("%s/rgrid-server.pem", cluster->config),
+		.api_pem = xasprintf("%s/api.pem", pki_dir),
 		.ca = pki_ca_path(pki_dir),
 		.hba = xstrdup(in_force->hba_file),
 		.hba_backup = xasprintf("%s.rgrid-backup", in_force->hba_file),
@@ -44,6 +45,7 @@ void db_expose_paths_release(struct db_expose_paths *paths)
 {
 	free(paths->conf);
 	free(paths->pem);
+	free(paths->api_pem);
 	free(paths->ca);
 	free(paths->hba);
 	free(paths->hba_backup);

@@ -41,6 +41,7 @@ MUST_CHECK int db_expose(const struct db_expose_options *options, struct error *
 struct db_expose_paths {
 	char *conf; /* the drop-in */
 	char *pem;
+	char *api_pem; /* of the API's listener for workers */
 	char *ca;
 	char *hba;
 	char *hba_backup;

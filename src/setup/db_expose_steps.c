@@ -60,13 +60,13 @@ static int apply_authority(struct db_task *task, struct error *err)
 	return pki_ca_ensure(task->pki_dir, NULL, err);
 }
 
-static int look_certificate(struct db_task *task, bool *ret_needed, struct error *err)
+static int look_pem(struct db_task *task, const char *path, bool *ret_needed, struct error *err)
 {
 	enum pki_state state = PKI_ABSENT;
 	int64_t expires = 0;
 
-	if (exists(task->paths.pem) && pki_server_check(task->pki_dir, task->paths.pem,
-							&task->names, &state, &expires, err) < 0)
+	if (exists(path) &&
+	    pki_server_check(task->pki_dir, path, &task->names, &state, &expires, err) < 0)
 		return -1;
 	*ret_needed = state != PKI_GOOD || task->options->rotate_certificate;
 	char text[16] = "";
@@ -75,17 +75,33 @@ static int look_certificate(struct db_task *task, bool *ret_needed, struct error
 	if (gmtime_r(&seconds, &when) != NULL)
 		(void)strftime(text, sizeof(text), "%Y-%m-%d", &when);
 	if (*ret_needed)
-		note(task, "certificate for %s in %s", task->exposure.ip, task->paths.pem);
+		note(task, "certificate for %s in %s", task->exposure.ip, path);
 	else
-		note(task, "certificate for %s in %s, good until %s", task->exposure.ip,
-		     task->paths.pem, text);
+		note(task, "certificate for %s in %s, good until %s", task->exposure.ip, path,
+		     text);
 	return 0;
+}
+
+static int look_certificate(struct db_task *task, bool *ret_needed, struct error *err)
+{
+	return look_pem(task, task->paths.pem, ret_needed, err);
 }
 
 static int apply_certificate(struct db_task *task, struct error *err)
 {
 	return pki_server_issue(task->pki_dir, task->paths.pem, &task->names, task->cluster.uid,
 				task->cluster.gid, err);
+}
+
+/* The API's own: it must not hold the database's key. Root's, since systemd hands it over. */
+static int look_api_certificate(struct db_task *task, bool *ret_needed, struct error *err)
+{
+	return look_pem(task, task->paths.api_pem, ret_needed, err);
+}
+
+static int apply_api_certificate(struct db_task *task, struct error *err)
+{
+	return pki_server_issue(task->pki_dir, task->paths.api_pem, &task->names, 0, 0, err);
 }
 
 static int look_firewall(struct db_task *task, bool *ret_needed, struct error *err)
@@ -304,6 +320,7 @@ static int apply_proof(struct db_task *task, struct error *err)
 const struct db_step db_expose_steps[] = {
 	{"authority", look_authority, apply_authority},
 	{"certificate", look_certificate, apply_certificate},
+	{"api-certificate", look_api_certificate, apply_api_certificate},
 	{"firewall", look_firewall, apply_firewall},
 	{"settings", look_settings, apply_settings},
 	{"hba", look_hba, apply_hba},
@@ -378,14 +395,15 @@ static int undo_firewall(struct db_task *task, struct error *err)
 static int undo_look_files(struct db_task *task, bool *ret_needed, struct error *err)
 {
 	(void)err;
-	note(task, "certificate %s; the CA stays", task->paths.pem);
-	*ret_needed = exists(task->paths.pem) || exists(task->paths.hba_backup);
+	note(task, "certificates %s, %s; the CA stays", task->paths.pem, task->paths.api_pem);
+	*ret_needed = exists(task->paths.pem) || exists(task->paths.api_pem) ||
+		      exists(task->paths.hba_backup);
 	return 0;
 }
 
 static int undo_files(struct db_task *task, struct error *err)
 {
-	if (remove_file(task->paths.pem, err) < 0)
+	if (remove_file(task->paths.pem, err) < 0 || remove_file(task->paths.api_pem, err) < 0)
 		return -1;
 	return remove_file(task->paths.hba_backup, err);
 }

@@ -101,7 +101,7 @@ if command -v systemd-analyze >/dev/null; then
 		verify() { systemd-analyze verify --man=no "$copy" 2>"$TEST_DIR/verify" && ! grep -F "$copy" "$TEST_DIR/verify"; }
 		check "systemd takes $(basename "$unit")" verify
 	done
-	for unit in api orchestrator; do
+	for unit in api api-workers orchestrator; do
 		check "rgrid-$unit.service is exposed little" systemd-analyze security --offline=yes \
 			--threshold=15 "packaging/systemd/rgrid-$unit.service"
 	done

@@ -70,6 +70,11 @@ check "localhost is as before" on ctl env PGPASSWORD=one psql -h 127.0.0.1 -p 54
 
 state >"$TEST_DIR/once"
 started=$(backends)
+check "the API's listener has a certificate, too, for root's eyes" sh -c '
+	openssl verify -CAfile /etc/rgrid/pki/ca.crt -verify_ip 10.0.1.2 /etc/rgrid/pki/api.pem >&2
+	stat -c "%U %a" /etc/rgrid/pki/api.pem | grep -x "root 600"'
+check "… with a key of its own" sh -c "
+	[ -s /etc/rgrid/pki/api.pem ] && ! cmp -s '$config/rgrid-server.pem' /etc/rgrid/pki/api.pem"
 check "a second run" rgridd_db
 state >"$TEST_DIR/twice"
 check "… changes nothing" cmp "$TEST_DIR/once" "$TEST_DIR/twice"
@@ -117,7 +122,7 @@ check "undo again is nothing" rgridd_db --undo
 
 # Power loss after each step.
 restarts() { on ctl pg_ctlcluster 15 main restart -m immediate </dev/null >/dev/null 2>&1; }
-for step in authority certificate firewall settings hba reload restart; do
+for step in authority certificate api-certificate firewall settings hba reload restart; do
 	RGRID_TEST_DIE_AFTER=$step rgridd_db >/dev/null 2>&1
 	restarts
 	check_output "cut off after $step it starts and answers" 1 sql "SELECT 1"

@@ -2,12 +2,12 @@
 #include "tap.h"
 
 static const struct route table[] = {
-	{.method = HTTP_POST, .pattern = "/jobs"},
-	{.method = HTTP_GET, .pattern = "/jobs"},
-	{.method = HTTP_POST, .pattern = "/jobs/bulk"},
-	{.method = HTTP_GET, .pattern = "/jobs/{id}"},
-	{.method = HTTP_GET, .pattern = "/jobs/{id}/files"},
-	{.method = HTTP_GET, .pattern = "/jobs/{id}/files/{path...}"},
+	{.method = HTTP_POST, .pattern = "/jobs", .audience = AUDIENCE_BOTH},
+	{.method = HTTP_GET, .pattern = "/jobs", .audience = AUDIENCE_BOTH},
+	{.method = HTTP_POST, .pattern = "/jobs/bulk", .audience = AUDIENCE_BOTH},
+	{.method = HTTP_GET, .pattern = "/jobs/{id}", .audience = AUDIENCE_BOTH},
+	{.method = HTTP_GET, .pattern = "/jobs/{id}/files", .audience = AUDIENCE_BOTH},
+	{.method = HTTP_GET, .pattern = "/jobs/{id}/files/{path...}", .audience = AUDIENCE_BOTH},
 };
 
 static char path[4096];
@@ -16,7 +16,8 @@ static int find(enum http_method method, const char *text, struct route_match *r
 		struct error *err)
 {
 	(void)snprintf(path, sizeof(path), "%s", text);
-	return route_find(table, sizeof(table) / sizeof(table[0]), method, path, ret, err);
+	return route_find(table, sizeof(table) / sizeof(table[0]), AUDIENCE_USERS, method, path,
+			  ret, err);
 }
 
 static void expect_route(enum http_method method, const char *text, size_t index)
@@ -90,6 +91,29 @@ TEST(a_method_that_the_path_does_not_take_is_told_from_an_unknown_path)
 	EXPECT_OK(find(0, "/jobs/x/files", &match, &err), err);
 	EXPECT(match.route == NULL);
 	EXPECT_STR(http_methods_text(match.methods, allow, sizeof(allow)), "GET, HEAD");
+}
+
+TEST(routes_for_others_are_as_if_they_were_not_there)
+{
+	static const struct route mixed[] = {
+		{.method = HTTP_GET, .pattern = "/both", .audience = AUDIENCE_BOTH},
+		{.method = HTTP_POST, .pattern = "/both", .audience = AUDIENCE_USERS},
+		{.method = HTTP_GET, .pattern = "/jobs", .audience = AUDIENCE_USERS},
+	};
+	struct route_match match;
+	struct error err;
+	char text[16] = "/both";
+
+	EXPECT_OK(route_find(mixed, 3, AUDIENCE_WORKERS, HTTP_GET, text, &match, &err), err);
+	EXPECT(match.route == &mixed[0]);
+	(void)snprintf(text, sizeof(text), "/both");
+	EXPECT_OK(route_find(mixed, 3, AUDIENCE_WORKERS, HTTP_POST, text, &match, &err), err);
+	EXPECT(match.route == NULL);
+	EXPECT_INT(match.methods, 1U << HTTP_GET);
+	(void)snprintf(text, sizeof(text), "/jobs");
+	EXPECT_ERR(route_find(mixed, 3, AUDIENCE_WORKERS, HTTP_GET, text, &match, &err), err,
+		   ERR_NOT_FOUND);
+	EXPECT(strstr(err.msg, "workers only") != NULL);
 }
 
 TEST(too_deep_a_path_is_not_found)
