@@ -47,6 +47,18 @@ static bool setup_failed(const struct fleet_decision *decision, const struct fle
 	       seat->worker->operation == FLEET_OPERATION_FAILED;
 }
 
+/* A machine powers itself off when it cannot be a worker; off it is paid for as if it ran. While it
+ * is being created it is off, too. */
+static bool switched_off(const struct fleet_decision *decision, const struct fleet_seat *seat)
+{
+	const struct fleet_world *world = decision->world;
+
+	return fleet_seat_is_live(seat) && seat->server != NULL && seat->server->is_off &&
+	       world->listing_is_new && seat->worker->operation != FLEET_OPERATION_RUNNING &&
+	       seat->worker->silent_ms > decision->policy->alive_ms &&
+	       fleet_ms_since(world->now_us, seat->server->created_us) > decision->policy->young_ms;
+}
+
 static bool never_came_up(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {
 	return fleet_seat_is_live(seat) && seat->worker->joined_us == 0 &&
@@ -363,6 +375,10 @@ const struct fleet_rule fleet_rules[] = {
 	{WORKERS(104, DELETE_WORKER, "setup-failed", setup_failed,
 		 "the provider could not set its server up",
 		 "one of the actions of its creation ended with an error; its choice cools down"),
+	 .cooling = FLEET_COOLING_NO_START},
+	{WORKERS(127, DELETE_WORKER, "switched-off", switched_off, "its server is switched off",
+		 "the listing says so, it is older than young_ms, not being set up, and was not "
+		 "heard of for alive_ms; its choice cools down"),
 	 .cooling = FLEET_COOLING_NO_START},
 	{WORKERS(103, DELETE_WORKER, "never-came-up", never_came_up,
 		 "it did not start within the time limit",

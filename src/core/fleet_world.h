@@ -69,6 +69,7 @@ struct fleet_server {
 	int64_t worker_id; /* its label; 0: unreadable */
 	int64_t created_us;
 	bool is_deleting; /* the provider is at it already */
+	bool is_off;	  /* its power is */
 };
 
 /* The actions that the creation of a worker's server set going, while they are not known to have

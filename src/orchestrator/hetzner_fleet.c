@@ -172,7 +172,8 @@ static int provider_list(void *context, struct fleet_world *ret, struct error *e
 					      .worker_id = worker_of(&server->labels),
 					      .created_us = server->created_us,
 					      .is_deleting =
-						      server->status == HETZNER_SERVER_DELETING};
+						      server->status == HETZNER_SERVER_DELETING,
+					      .is_off = server->status == HETZNER_SERVER_OFF};
 		fleet->ours[fleet->our_count++] = server->id;
 	}
 	ret->network_members = fleet->members;

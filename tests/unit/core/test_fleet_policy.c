@@ -48,3 +48,32 @@ TEST(the_local_policy_keeps_a_number)
 	EXPECT_INT(plan.actions[0].rule, 101);
 	EXPECT_INT(plan.actions[0].worker_id, world.workers[1].id);
 }
+
+TEST(rule_127_replaces_what_is_switched_off)
+{
+	struct fleet_policy policy = fixture_policy();
+	struct fleet_worker *worker;
+
+	fixture_world(&world);
+	worker = fixture_worker(&world, WORKER_PROVISIONING, 2 * MINUTE_US);
+	worker->silent_ms = 120000;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 0);
+	world.servers[0].is_off = true;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 1);
+	EXPECT_INT(plan.actions[0].rule, 127);
+	EXPECT_INT(plan.actions[0].kind, FLEET_DELETE_WORKER);
+	EXPECT_INT(plan.actions[0].cooling, FLEET_COOLING_NO_START);
+	worker->operation = FLEET_OPERATION_RUNNING; /* it is still being set up */
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 0);
+	worker->operation = 0;
+	world.servers[0].created_us = NOW_US - 59 * SECOND_US; /* or may be */
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 0);
+	world.servers[0].created_us = NOW_US - 61 * SECOND_US;
+	worker->silent_ms = 1000; /* somebody has seen it alive */
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 0);
+}
