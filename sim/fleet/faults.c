@@ -135,6 +135,8 @@ static void strike_hosts(struct sim *sim, uint64_t kind)
 	struct host *host = place < sim->host_count ? &sim->hosts[place] : NULL;
 	if (kind == 9 && sim->faults.vanishing && !server->is_foreign && !server->is_planted &&
 	    server->deleted_us == 0) {
+		const struct model_row *row = model_store_row(&sim->store, server->worker_id);
+		server->is_unknown = row == NULL || row->worker.server_id == 0;
 		model_cloud_vanish(&sim->cloud, place);
 		sim_note(sim, "vanish", (int64_t)place, 0);
 	}

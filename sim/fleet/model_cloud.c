@@ -51,7 +51,7 @@ int64_t model_cloud_bill(const struct model_cloud *cloud, int64_t until_us)
 		int64_t end_us = server->deleted_us != 0 && server->ordered_us < until_us
 					 ? server->ordered_us
 					 : until_us;
-		if (!server->is_foreign && !server->is_planted)
+		if (!server->is_foreign && !server->is_planted && !server->is_unknown)
 			micros += billing_cost(server->price_micros,
 					       billing_hours_started(server->created_us, end_us));
 	}

@@ -18,6 +18,9 @@ struct model_server {
 	int64_t worker_id; /* its label; 0: none */
 	bool is_foreign;   /* of another grid */
 	bool is_planted;   /* ours by its label, but nobody ordered it */
+	/* Deleted by somebody else before anybody could write down that it was there: it is billed,
+	 * and no limit can know of it. */
+	bool is_unknown;
 	int64_t created_us;
 	int64_t deleted_us;	/* 0: exists */
 	int64_t ordered_us;	/* its first deletion: nothing is billed after the one that works */
