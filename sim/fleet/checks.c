@@ -62,6 +62,9 @@ static void check_end(struct sim *sim, const struct model_row *row)
 {
 	const struct host *host = find_host(sim, row->worker.id);
 	sim_note(sim, "worker ended", row->worker.id, row->worker.state);
+	if (row->worker.state == WORKER_TERMINATED && row->worker.drain_us == 0)
+		sim_fail(sim, "worker %lld has left or was ended though it did not drain",
+			 (long long)row->worker.id);
 	if (!is_healthy(sim, host, row))
 		return;
 	if (row->worker.state == WORKER_DEAD)

@@ -9,6 +9,8 @@
 #define SERVER	     4711
 #define DAY_US	     INT64_C(86400000000)
 
+enum leaving { LEFT = 1, STAY, WAIT };
+
 struct script {
 	const struct conformance *side;
 	const struct fleet_store *store;
@@ -178,7 +180,9 @@ static int check_drain(struct script *self, int64_t id)
 		store->drain(store->context, self->fence - 1, id, FLEET_DRAIN_IDLE, &note,
 			     self->err),
 		ERR_FORBIDDEN);
+	PROMISE(self, side->leave(side->context, id) == STAY);
 	OK(self, store->drain(store->context, self->fence, id, FLEET_DRAIN_PACK, &note, self->err));
+	PROMISE(self, side->leave(side->context, id) == WAIT);
 	OK(self, store->drain(store->context, self->fence, id, FLEET_DRAIN_IDLE, &note, self->err));
 	PROMISE(self, side->claim(side->context, id, 1) == 0);
 	OK(self, look(self));
@@ -187,8 +191,46 @@ static int check_drain(struct script *self, int64_t id)
 	OK(self, store->undrain(store->context, self->fence, id, &note, self->err));
 	OK(self, look(self));
 	PROMISE(self, find(self, id)->state == WORKER_ACTIVE);
+	PROMISE(self, side->leave(side->context, id) == STAY);
 	REFUSED(self, store->undrain(store->context, self->fence, id, &note, self->err),
 		ERR_CONFLICT);
+	return 0;
+}
+
+/* Who drains, who takes back, who leaves: a second worker, without a server. */
+static int check_leaving(struct script *self)
+{
+	const struct fleet_store *store = self->store;
+	const struct conformance *side = self->side;
+	int64_t requeued = 0;
+	int64_t id = 0;
+	OK(self, intend(self, self->fence, &id));
+	PROMISE(self, side->join(side->context, id));
+	OK(self, store->drain(store->context, self->fence, id, FLEET_DRAIN_IDLE, &note, self->err));
+	OK(self, store->undrain(store->context, self->fence, id, &note, self->err));
+	PROMISE(self, side->leave(side->context, id) == STAY);
+	REFUSED(self,
+		store->end(store->context, self->fence, id, WORKER_TERMINATED, true, &note,
+			   &requeued, self->err),
+		ERR_CONFLICT);
+	/* What an operator drains is not taken back, whatever the fleet has wanted before or wants
+	 * later. */
+	OK(self, store->drain(store->context, self->fence, id, FLEET_DRAIN_PACK, &note, self->err));
+	side->operator_drain(side->context, id);
+	REFUSED(self, store->undrain(store->context, self->fence, id, &note, self->err),
+		ERR_CONFLICT);
+	OK(self, store->drain(store->context, self->fence, id, FLEET_DRAIN_PACK, &note, self->err));
+	OK(self, look(self));
+	PROMISE(self, find(self, id)->drain == FLEET_DRAIN_OPERATOR);
+	PROMISE(self, side->leave(side->context, id) == LEFT);
+	/* It has left: too late. */
+	REFUSED(self, store->undrain(store->context, self->fence, id, &note, self->err),
+		ERR_CONFLICT);
+	REFUSED(self,
+		store->drain(store->context, self->fence, id, FLEET_DRAIN_IDLE, &note, self->err),
+		ERR_CONFLICT);
+	OK(self, look(self));
+	PROMISE(self, find(self, id) != NULL && find(self, id)->state == WORKER_TERMINATED);
 	return 0;
 }
 
@@ -295,6 +337,7 @@ static int run(struct script *self)
 	OK(self, check_waits(self));
 	OK(self, check_end(self, id));
 	OK(self, check_late_server(self));
+	OK(self, check_leaving(self));
 	return 0;
 }
 

@@ -22,6 +22,11 @@ struct conformance {
 	size_t (*claim)(void *context, int64_t worker_id, size_t want);
 	/* Completes one of the jobs that the worker has claimed. */
 	void (*complete)(void *context, int64_t worker_id);
+	/* Asks to leave because it was drained: an enum worker_leaving of src/store/worker_link.h.
+	 */
+	int (*leave)(void *context, int64_t worker_id);
+	/* An operator drains it. */
+	void (*operator_drain)(void *context, int64_t worker_id);
 };
 
 /* Returns -1 at the first promise that is not kept, which err then names. */

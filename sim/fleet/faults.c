@@ -57,11 +57,11 @@ void faults_choose(struct sim *sim)
 			  .late = maybe(prng, 200)},
 	};
 	bool *const classes[] = {
-		&sim->faults.outages,	  &sim->faults.jumps,  &sim->faults.sell_outs,
-		&sim->faults.withdrawals, &sim->faults.quotas, &sim->faults.prices,
-		&sim->faults.vanishing,	  &sim->faults.pauses, &sim->faults.provider_outages,
-		&sim->faults.orphans,	  &sim->faults.kills,  &sim->faults.host_crashes,
-		&sim->faults.partitions,
+		&sim->faults.outages,	  &sim->faults.jumps,	  &sim->faults.sell_outs,
+		&sim->faults.withdrawals, &sim->faults.quotas,	  &sim->faults.prices,
+		&sim->faults.vanishing,	  &sim->faults.pauses,	  &sim->faults.provider_outages,
+		&sim->faults.orphans,	  &sim->faults.kills,	  &sim->faults.host_crashes,
+		&sim->faults.partitions,  &sim->faults.operators,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		*classes[i] = prng_chance(prng, 500);
@@ -149,15 +149,33 @@ static void strike_hosts(struct sim *sim, uint64_t kind)
 	sim_note(sim, "host", (int64_t)kind, (int64_t)place);
 }
 
+/* No fault: somebody drains a worker, or takes one back that drains for whatever reason. */
+static void strike_workers(struct sim *sim)
+{
+	struct model_store *store = &sim->store;
+	if (!sim->faults.operators || store->row_count == store->rows_closed)
+		return;
+	size_t place = store->rows_closed +
+		       (size_t)prng_below(&sim->prng, store->row_count - store->rows_closed);
+	const struct fleet_worker *worker = &store->rows[place].worker;
+	if (worker->state == WORKER_DRAINING)
+		model_store_operator_undrain(store, worker->id);
+	else
+		model_store_operator_drain(store, worker->id);
+	sim_note(sim, "operator", worker->id, worker->state);
+}
+
 void faults_strike(struct sim *sim)
 {
-	uint64_t kind = prng_below(&sim->prng, 13);
+	uint64_t kind = prng_below(&sim->prng, 14);
 	size_t place = (size_t)prng_below(&sim->prng, SIM_ORCHESTRATORS);
 	strike_store(sim, kind);
 	if (kind >= 3 && kind <= 8)
 		strike_provider(sim, kind);
 	if (kind >= 9 && kind <= 11)
 		strike_hosts(sim, kind);
+	if (kind == 13)
+		strike_workers(sim);
 	if (kind == 12 && sim->faults.kills) /* at its next call */
 		sim->orchestrators[place].crashed = true;
 }

@@ -48,6 +48,8 @@ static void join(struct host *host, struct model_store *store, struct prng *prng
 	if (prng_chance(prng, faults->after))
 		return;
 	host->incarnation = incarnation;
+	host->is_draining = false;
+	host->waits = false;
 	host->contact_us = now_us;
 	host->beat_us = now_us + (int64_t)HEARTBEAT_MS * 1000;
 }
@@ -57,11 +59,12 @@ static void beat(struct host *host, struct model_store *store, struct prng *prng
 {
 	struct model_claim claims[HOST_SLOTS_MAX];
 	bool stop[HOST_SLOTS_MAX] = {0};
+	bool drain = false;
 	size_t kept = 0;
 	for (size_t i = 0; i < host->run_count; i++)
 		claims[i] = host->runs[i].claim;
 	if (model_store_heartbeat(store, host->worker_id, host->incarnation, claims,
-				  host->run_count, stop) < 0) {
+				  host->run_count, stop, &drain) < 0) {
 		be_given_up(host);
 		return;
 	}
@@ -69,6 +72,8 @@ static void beat(struct host *host, struct model_store *store, struct prng *prng
 		return;
 	host->contact_us = now_us;
 	host->beat_us = now_us + (int64_t)HEARTBEAT_MS * 1000;
+	host->is_draining = drain;
+	host->waits = false;
 	for (size_t i = 0; i < host->run_count; i++) {
 		if (!stop[i])
 			host->runs[kept++] = host->runs[i];
@@ -120,7 +125,7 @@ static void claim(struct host *host, struct model_store *store, struct prng *prn
 {
 	struct model_claim claims[HOST_SLOTS_MAX];
 	size_t count = 0;
-	if (host->run_count == host->slots)
+	if (host->is_draining || host->run_count == host->slots)
 		return;
 	if (model_store_claim(store, host->worker_id, host->incarnation,
 			      host->slots - host->run_count, claims, &count) < 0) {
@@ -134,6 +139,25 @@ static void claim(struct host *host, struct model_store *store, struct prng *prn
 			.claim = claims[i],
 			.ends_us = now_us + store->jobs[claims[i].job].duration_us,
 			.is_running = true};
+}
+
+/* What it believes of draining may be as old as its last heartbeat. */
+static void leave(struct host *host, struct model_store *store, struct prng *prng,
+		  const struct host_faults *faults)
+{
+	enum model_leaving leaving = MODEL_WAIT;
+	if (!host->is_draining || host->run_count > 0 || host->waits)
+		return;
+	if (model_store_leave(store, host->worker_id, host->incarnation, &leaving) < 0) {
+		be_given_up(host);
+		return;
+	}
+	if (prng_chance(prng, faults->after))
+		return; /* asks again, and is refused if it has left */
+	host->is_dead = leaving == MODEL_LEFT;
+	host->waits = leaving == MODEL_WAIT;
+	if (leaving == MODEL_STAY)
+		host->is_draining = false;
 }
 
 void host_tick(struct host *host, struct model_store *store, struct prng *prng,
@@ -162,4 +186,6 @@ void host_tick(struct host *host, struct model_store *store, struct prng *prng,
 		complete(host, store, prng, faults, now_us);
 	if (host->incarnation != 0)
 		claim(host, store, prng, faults, now_us);
+	if (host->incarnation != 0)
+		leave(host, store, prng, faults);
 }

@@ -25,6 +25,8 @@ struct host {
 	int64_t beat_us;      /* next heartbeat */
 	struct host_run runs[HOST_SLOTS_MAX];
 	size_t run_count;
+	bool is_draining; /* the last heartbeat's answer */
+	bool waits;	  /* was told to wait with leaving; asks again after the next heartbeat */
 	/* A completion that is still on its way: it arrives whatever has become of the worker. */
 	struct model_claim late_claim;
 	uint32_t late_incarnation;

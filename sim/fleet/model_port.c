@@ -254,7 +254,9 @@ static int drain(struct model_store *store, int64_t fence, int64_t worker_id,
 	if (row->worker.state != WORKER_DRAINING)
 		row->worker.drain_us = model_store_now(store);
 	row->worker.state = WORKER_DRAINING;
-	row->worker.drain = cause;
+	/* An operator's wish is not forgotten over one of the fleet's own. */
+	if (row->worker.drain != FLEET_DRAIN_OPERATOR)
+		row->worker.drain = cause;
 	return 0;
 }
 
@@ -271,11 +273,9 @@ static int undrain(struct model_store *store, int64_t fence, int64_t worker_id, 
 	struct model_row *row = changed(store, fence, worker_id, err);
 	if (row == NULL)
 		return -1;
-	if (row->worker.state != WORKER_DRAINING)
-		return error_set(err, ERR_CONFLICT, "the worker does not drain");
-	row->worker.state = row->worker.joined_us != 0 ? WORKER_ACTIVE : WORKER_PROVISIONING;
-	row->worker.drain = 0;
-	row->worker.drain_us = 0;
+	if (row->worker.state != WORKER_DRAINING || row->worker.drain == FLEET_DRAIN_OPERATOR)
+		return error_set(err, ERR_CONFLICT, "the worker does not drain for the fleet");
+	model_store_operator_undrain(store, worker_id);
 	return 0;
 }
 
@@ -288,7 +288,7 @@ static int port_undrain(void *context, int64_t fence, int64_t worker_id,
 }
 
 static int end(struct model_store *store, int64_t fence, int64_t worker_id, enum worker_state state,
-	       bool only_idle, int64_t *ret_requeued, struct error *err)
+	       bool only_drained, int64_t *ret_requeued, struct error *err)
 {
 	struct model_row *row = changed(store, fence, worker_id, err);
 	if (row == NULL)
@@ -296,8 +296,10 @@ static int end(struct model_store *store, int64_t fence, int64_t worker_id, enum
 	*ret_requeued = 0;
 	if (row->worker.state > WORKER_DRAINING)
 		return 0;
-	if (only_idle && row->worker.busy_slots > 0 && store->plant != PLANT_BLIND)
+	if (only_drained && row->worker.busy_slots > 0 && store->plant != PLANT_BLIND)
 		return error_set(err, ERR_CONFLICT, "the worker has jobs");
+	if (only_drained && row->worker.state != WORKER_DRAINING)
+		return error_set(err, ERR_CONFLICT, "the worker does not drain any more");
 	row->worker.state =
 		state == WORKER_FAILED && row->worker.joined_us != 0 ? WORKER_DEAD : state;
 	row->ended_us = model_store_now(store);
@@ -307,13 +309,13 @@ static int end(struct model_store *store, int64_t fence, int64_t worker_id, enum
 }
 
 static int port_end(void *context, int64_t fence, int64_t worker_id, enum worker_state state,
-		    bool only_idle, const struct fleet_note *note, int64_t *ret_requeued,
+		    bool only_drained, const struct fleet_note *note, int64_t *ret_requeued,
 		    struct error *err)
 {
 	const struct model_session *session = context;
 	(void)note;
 	return CALL(session,
-		    end(session->store, fence, worker_id, state, only_idle, ret_requeued, err),
+		    end(session->store, fence, worker_id, state, only_drained, ret_requeued, err),
 		    err);
 }
 

@@ -176,13 +176,15 @@ int model_store_complete(struct model_store *store, int64_t worker_id, uint32_t 
 }
 
 int model_store_heartbeat(struct model_store *store, int64_t worker_id, uint32_t incarnation,
-			  const struct model_claim *claims, size_t count, bool *ret_stop)
+			  const struct model_claim *claims, size_t count, bool *ret_stop,
+			  bool *ret_drain)
 {
 	struct model_row *row = session_row(store, worker_id, incarnation);
 	int64_t now_us = model_store_now(store);
 	if (row == NULL)
 		return -1;
 	row->last_seen_us = now_us;
+	*ret_drain = row->worker.state == WORKER_DRAINING;
 	for (size_t i = 0; i < count; i++)
 		ret_stop[i] = !holds(store, worker_id, &claims[i]);
 	/* What it does not name was claimed by an answer that never arrived. */
@@ -200,4 +202,46 @@ int model_store_heartbeat(struct model_store *store, int64_t worker_id, uint32_t
 		job->state = MODEL_READY;
 	}
 	return 0;
+}
+
+int model_store_leave(struct model_store *store, int64_t worker_id, uint32_t incarnation,
+		      enum model_leaving *ret_leaving)
+{
+	struct model_row *row = session_row(store, worker_id, incarnation);
+	if (row == NULL)
+		return -1;
+	if (row->worker.state == WORKER_ACTIVE && store->plant != PLANT_DEAF) {
+		*ret_leaving = MODEL_STAY;
+		return 0;
+	}
+	if (row->worker.drain == FLEET_DRAIN_PACK) {
+		*ret_leaving = MODEL_WAIT;
+		return 0;
+	}
+	row->worker.state = WORKER_TERMINATED;
+	row->ended_us = model_store_now(store);
+	(void)model_store_lose(store, worker_id);
+	*ret_leaving = MODEL_LEFT;
+	return 0;
+}
+
+void model_store_operator_drain(struct model_store *store, int64_t worker_id)
+{
+	struct model_row *row = model_store_row(store, worker_id);
+	if (row == NULL || row->worker.state > WORKER_DRAINING)
+		return;
+	if (row->worker.state != WORKER_DRAINING)
+		row->worker.drain_us = model_store_now(store);
+	row->worker.state = WORKER_DRAINING;
+	row->worker.drain = FLEET_DRAIN_OPERATOR;
+}
+
+void model_store_operator_undrain(struct model_store *store, int64_t worker_id)
+{
+	struct model_row *row = model_store_row(store, worker_id);
+	if (row == NULL || row->worker.state != WORKER_DRAINING)
+		return;
+	row->worker.state = row->worker.joined_us != 0 ? WORKER_ACTIVE : WORKER_PROVISIONING;
+	row->worker.drain = 0;
+	row->worker.drain_us = 0;
 }

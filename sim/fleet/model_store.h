@@ -18,6 +18,9 @@
 #define MODEL_RETRY_US	 INT64_C(3000000)
 #define MODEL_CLAIMS_MAX 64
 
+/* enum worker_leaving of src/store/worker_link.h */
+enum model_leaving { MODEL_LEFT = 1, MODEL_STAY, MODEL_WAIT };
+
 enum model_job_state { MODEL_READY = 1, MODEL_DELAYED, MODEL_LEASED, MODEL_DONE, MODEL_LOST };
 
 struct model_job {
@@ -87,10 +90,17 @@ MUST_CHECK int model_store_claim(struct model_store *store, int64_t worker_id, u
 MUST_CHECK int model_store_complete(struct model_store *store, int64_t worker_id,
 				    uint32_t incarnation, const struct model_claim *claim,
 				    bool *ret_lost);
-/* claims: what the worker runs; ret_stop[i]: it is not its any more. */
+/* claims: what the worker runs; ret_stop[i]: it is not its any more. ret_drain: claim no more. */
 MUST_CHECK int model_store_heartbeat(struct model_store *store, int64_t worker_id,
 				     uint32_t incarnation, const struct model_claim *claims,
-				     size_t count, bool *ret_stop);
+				     size_t count, bool *ret_stop, bool *ret_drain);
+/* A worker that was told to drain, and is empty, asks to leave: rg_worker.leave(…, true). */
+MUST_CHECK int model_store_leave(struct model_store *store, int64_t worker_id, uint32_t incarnation,
+				 enum model_leaving *ret_leaving);
+/* An operator wants it to drain: the fleet does not take that back. Ignored for the ended. */
+void model_store_operator_drain(struct model_store *store, int64_t worker_id);
+/* Or takes it back, whoever drained it. */
+void model_store_operator_undrain(struct model_store *store, int64_t worker_id);
 
 /* For the port alone: a new provisioning row; and the end of all leases of a worker, whose jobs are
  * tried again or have been lost too often. Returns their number. */

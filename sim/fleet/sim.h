@@ -27,7 +27,7 @@ struct sim_faults {
 	struct model_cloud_faults cloud;
 	struct host_faults hosts;
 	bool outages, jumps, sell_outs, withdrawals, quotas, prices, provider_outages;
-	bool vanishing, host_crashes, partitions, pauses, orphans, kills;
+	bool vanishing, host_crashes, partitions, pauses, orphans, kills, operators;
 };
 
 struct sim;

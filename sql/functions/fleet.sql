@@ -155,7 +155,7 @@ END
 $$;
 
 -- Returns the number of jobs that are requeued.
-CREATE FUNCTION rg.fleet_end(p_fence bigint, p_worker bigint, p_state smallint, p_only_idle boolean,
+CREATE FUNCTION rg.fleet_end(p_fence bigint, p_worker bigint, p_state smallint, p_only_drained boolean,
 	p_rule integer, p_reason text, p_key text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -167,10 +167,14 @@ BEGIN
 	PERFORM rg.fleet_fence(p_fence);
 	-- Claims hold this lock shared: none is under way once we have it.
 	PERFORM pg_advisory_xact_lock(p_worker);
-	SELECT w.state INTO v_state FROM rg.worker w WHERE w.id = p_worker;
-	IF p_only_idle AND v_state <= 3 AND EXISTS (
+	-- Nor does anybody take it back meanwhile.
+	SELECT w.state INTO v_state FROM rg.worker w WHERE w.id = p_worker FOR UPDATE;
+	IF p_only_drained AND v_state <= 3 AND EXISTS (
 			SELECT FROM rg.lease l WHERE l.worker_id = p_worker) THEN
 		RAISE EXCEPTION 'the worker has jobs' USING ERRCODE = 'RG409';
+	END IF;
+	IF p_only_drained AND v_state <= 2 THEN
+		RAISE EXCEPTION 'the worker does not drain any more' USING ERRCODE = 'RG409';
 	END IF;
 	v_count := rg.worker_dead(p_worker, p_reason, p_state);
 	IF v_state <= 3 THEN

@@ -44,8 +44,11 @@ BEGIN
 END
 $$;
 
--- The worker goes for good.
-CREATE FUNCTION rg_worker.leave(p_incarnation integer, p_reason text) RETURNS smallint
+-- The worker goes for good: 1. p_if_drained: it goes because the fleet has drained it, which may have
+-- been taken back since it heard of it. Then it has not left, and is told 2, claim again, or 3, wait:
+-- one that drains to be packed away (FLEET_DRAIN_PACK) is kept for new jobs until its paid hour ends.
+CREATE FUNCTION rg_worker.leave(p_incarnation integer, p_reason text,
+	p_if_drained boolean DEFAULT false) RETURNS smallint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -54,14 +57,21 @@ SET enable_hashjoin = off SET jit = off
 AS $$
 DECLARE
 	v_worker bigint;
+	v_state  smallint;
 BEGIN
 	SELECT w.id INTO v_worker FROM rg.worker w WHERE w.login = session_user;
 	PERFORM pg_advisory_xact_lock(v_worker);
 	UPDATE rg.worker w SET state = 4, ended_at = now(), blob_key_sha256 = NULL,
 		reason = left(p_reason, 500)
 	WHERE w.id = v_worker AND w.incarnation = p_incarnation AND w.incarnation > 0
-		AND w.state IN (2, 3);
+		AND (w.state = 3 AND (NOT p_if_drained OR w.drain_cause IS DISTINCT FROM 2)
+			OR w.state = 2 AND NOT p_if_drained);
 	IF NOT FOUND THEN
+		SELECT w.state INTO v_state FROM rg.worker w
+		WHERE w.id = v_worker AND w.incarnation = p_incarnation AND w.state IN (2, 3);
+		IF p_if_drained AND FOUND THEN
+			RETURN v_state;
+		END IF;
 		RAISE EXCEPTION 'this worker is no longer part of the fleet' USING ERRCODE = 'RG403';
 	END IF;
 	PERFORM rg.leases_lose(v_worker, 'the worker has left');

@@ -77,7 +77,8 @@ SELECT rg.fleet_settle($1, $2, $3, $4);
 SELECT rg.fleet_drain($1, $2, $3, $4, $5, $6);
 
 -- name: fleet_undrain
-SELECT rg.fleet_undrain($1, $2, $3, $4, $5);
+-- The worker hears of it at once.
+SELECT rg.fleet_undrain($1, $2, $3, $4, $5), pg_notify('rg_kill', $2::bigint::text);
 
 -- name: fleet_end
 SELECT rg.fleet_end($1, $2, $3, $4, $5, $6, $7);

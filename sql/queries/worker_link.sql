@@ -30,4 +30,4 @@ SELECT rg_worker.artifacts_add($1::int4, $2::int8, $3::int4, $4::int8, $5::text[
 SELECT rg_worker.release($1::int4, $2::int8[], $3::int4[], $4::int8[]);
 
 -- name: worker_leave
-SELECT rg_worker.leave($1::int4, $2::text);
+SELECT rg_worker.leave($1::int4, $2::text, $3::bool);

@@ -208,7 +208,7 @@ static int store_undrain(void *context, int64_t fence, int64_t worker_id,
 }
 
 static int store_end(void *context, int64_t fence, int64_t worker_id, enum worker_state state,
-		     bool only_idle, const struct fleet_note *note, int64_t *ret_requeued,
+		     bool only_drained, const struct fleet_note *note, int64_t *ret_requeued,
 		     struct error *err)
 {
 	struct fleet_store_pg *store = context;
@@ -218,7 +218,7 @@ static int store_end(void *context, int64_t fence, int64_t worker_id, enum worke
 	pg_param_i64(&params, fence);
 	pg_param_i64(&params, worker_id);
 	pg_param_i64(&params, (int64_t)state);
-	pg_param_bool(&params, only_idle);
+	pg_param_bool(&params, only_drained);
 	param_note(&params, note);
 	if (pg_run(store->options.pg, &query_fleet_end, &params, &result, err) < 0)
 		return -1;

@@ -84,16 +84,19 @@ struct fleet_store {
 	/* The actions of its creation have ended, well or not. */
 	int (*settle)(void *context, int64_t fence, int64_t worker_id, bool failed,
 		      const char *message, struct error *err);
-	/* provisioning or active -> draining; draining again changes the cause. */
+	/* provisioning or active -> draining; draining again changes the cause, unless that is an
+	 * operator's. */
 	int (*drain)(void *context, int64_t fence, int64_t worker_id, enum fleet_drain cause,
 		     const struct fleet_note *note, struct error *err);
-	/* draining -> active, or provisioning if it never joined. */
+	/* draining -> active, or provisioning if it never joined. ERR_CONFLICT if it has left, or
+	 * an operator drained it. */
 	int (*undrain)(void *context, int64_t fence, int64_t worker_id,
 		       const struct fleet_note *note, struct error *err);
 	/* The row ends (failed becomes dead if it has come up), its jobs are requeued, its login is
-	 * void. only_idle: ERR_CONFLICT if it has jobs. Ending an ended row is fine. */
+	 * void. only_drained: ERR_CONFLICT if it has jobs, or does not drain (any more). Ending an
+	 * ended row is fine. */
 	int (*end)(void *context, int64_t fence, int64_t worker_id, enum worker_state state,
-		   bool only_idle, const struct fleet_note *note, int64_t *ret_requeued,
+		   bool only_drained, const struct fleet_note *note, int64_t *ret_requeued,
 		   struct error *err);
 	/* The provider has taken the order to delete the ended worker's server. */
 	int (*server_deleting)(void *context, int64_t fence, int64_t worker_id, int64_t at_us,

@@ -63,6 +63,13 @@ static void arg_end(struct pg_args *args)
 	args->count++;
 }
 
+void pg_args_bool(struct pg_args *args, bool value)
+{
+	arg_begin(args);
+	buf_append_char(&args->bytes, value ? 1 : 0);
+	arg_end(args);
+}
+
 void pg_args_i16(struct pg_args *args, int16_t value)
 {
 	arg_begin(args);

@@ -46,6 +46,7 @@ void pg_args_init(struct pg_args *args);
 void pg_args_release(struct pg_args *args);
 #define cleanup_pg_args pg_args_release
 
+void pg_args_bool(struct pg_args *args, bool value);
 void pg_args_i16(struct pg_args *args, int16_t value);
 void pg_args_i32(struct pg_args *args, int32_t value);
 void pg_args_i64(struct pg_args *args, int64_t value);

@@ -373,7 +373,8 @@ static void drain_notifies(struct pipeline *pipeline)
 
 	while (pipeline->connection && (notify = PQnotifies(pipeline->connection)) != NULL) {
 		if (pipeline->state == PIPELINE_UP)
-			pipeline->options.on_notify(pipeline->options.context, notify->relname);
+			pipeline->options.on_notify(pipeline->options.context, notify->relname,
+						    notify->extra);
 		PQfreemem(notify);
 	}
 }

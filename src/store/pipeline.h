@@ -40,7 +40,7 @@ struct pipeline_options {
 	void *context;
 	void (*on_up)(void *context);
 	void (*on_down)(void *context, const struct error *err);
-	void (*on_notify)(void *context, const char *channel);
+	void (*on_notify)(void *context, const char *channel, const char *payload);
 };
 
 MUST_CHECK int pipeline_new(const struct pipeline_options *options, struct pipeline **ret,

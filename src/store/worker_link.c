@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "core/limits.h"
 #include "store/pg_binary.h"
 #include "store/pipeline.h"
@@ -22,7 +23,8 @@ static const char *const channels[] = {"rg_wake", "rg_kill", NULL};
 struct worker_link {
 	struct worker_link_options options;
 	struct pipeline *pipeline;
-	int32_t incarnation; /* of the last join; 0 before */
+	int64_t worker_id;   /* of the last join; 0 before */
+	int32_t incarnation; /* likewise */
 	int64_t floor;	     /* below it the last steps found nothing: the next scan starts there */
 	uint64_t floor_ms;   /* when it was last at the start */
 };
@@ -38,6 +40,7 @@ struct request {
 		worker_stepped_fn stepped;
 		worker_beaten_fn beaten;
 		worker_verdict_fn verdict;
+		worker_left_fn left;
 	} callback;
 };
 
@@ -64,10 +67,22 @@ static void on_down(void *context, const struct error *err)
 	link->options.on_down(link->options.context, err);
 }
 
-static void on_notify(void *context, const char *channel)
+/* A payload names the one worker that is meant; without one all are. */
+static bool is_for_us(const struct worker_link *link, const char *payload)
+{
+	int64_t worker_id;
+	struct error err;
+
+	return payload[0] == '\0' || parse_i64(payload, 1, INT64_MAX, &worker_id, &err) < 0 ||
+	       worker_id == link->worker_id;
+}
+
+static void on_notify(void *context, const char *channel, const char *payload)
 {
 	struct worker_link *link = context;
 
+	if (!is_for_us(link, payload))
+		return;
 	if (strcmp(channel, channels[0]) == 0)
 		link->options.on_wake(link->options.context);
 	else if (strcmp(channel, channels[1]) == 0)
@@ -161,6 +176,7 @@ static void answered_join(void *context, const PGresult *result, const struct er
 		request->callback.joined(request->context, 0, 0, failure);
 		return;
 	}
+	request->link->worker_id = worker_id;
 	request->link->incarnation = incarnation;
 	request->callback.joined(request->context, worker_id, incarnation, NULL);
 }
@@ -457,13 +473,37 @@ void worker_link_release(struct worker_link *link, const struct lease_id *leases
 	call_for_verdict(link, &query_worker_release, &args, callback, context);
 }
 
-void worker_link_leave(struct worker_link *link, const char *reason, worker_verdict_fn callback,
-		       void *context)
+static void answered_leave(void *context, const PGresult *result, const struct error *failure)
+{
+	struct request *request = context;
+	struct error err;
+	struct pg_fields fields = {.result = result, .err = &err};
+	int16_t leaving = LEAVING_WAIT;
+
+	if (result) {
+		leaving = pg_field_i16(&fields, 0, 0);
+		if (!fields.failed && (leaving < LEAVING_DONE || leaving > LEAVING_WAIT)) {
+			fields.failed = true;
+			(void)error_set(&err, ERR_INTERNAL, "unknown answer %d to leaving",
+					leaving);
+		}
+		if (fields.failed)
+			failure = &err;
+	}
+	request->callback.left(request->context,
+			       failure ? LEAVING_WAIT : (enum worker_leaving)leaving, failure);
+}
+
+void worker_link_leave(struct worker_link *link, const char *reason, bool if_drained,
+		       worker_left_fn callback, void *context)
 {
 	CLEANUP(cleanup_pg_args) struct pg_args args;
+	struct request *request = request_new(link, context);
 
+	request->callback.left = callback;
 	pg_args_init(&args);
 	pg_args_i32(&args, link->incarnation);
 	pg_args_text(&args, reason);
-	call_for_verdict(link, &query_worker_leave, &args, callback, context);
+	pg_args_bool(&args, if_drained);
+	pipeline_call(link->pipeline, &query_worker_leave, &args, false, answered_leave, request);
 }

@@ -53,6 +53,13 @@ enum worker_verdict {
 	VERDICT_LOST = 3,     /* the lease is no longer ours: stop, throw the result away */
 };
 
+/* What a worker hears that wants to leave. */
+enum worker_leaving {
+	LEAVING_DONE = 1, /* it has left */
+	LEAVING_STAY = 2, /* it drains no more: claim again */
+	LEAVING_WAIT = 3, /* it drains, and may be needed yet: ask again later */
+};
+
 struct worker_join {
 	size_t slots;
 	uint64_t cpu_millis;
@@ -89,6 +96,7 @@ typedef void (*worker_stepped_fn)(void *context, const enum worker_verdict *verd
 				  size_t claim_count, const struct error *err);
 typedef void (*worker_verdict_fn)(void *context, enum worker_verdict verdict,
 				  const struct error *err);
+typedef void (*worker_left_fn)(void *context, enum worker_leaving leaving, const struct error *err);
 /* Jobs to stop: `cancelled` says by wish (else the lease is not ours). `drain`: claim no more. */
 struct worker_kill {
 	int64_t job_id;
@@ -105,7 +113,7 @@ struct worker_link_options {
 	void (*on_up)(void *context); /* connected, LISTENing: join or go on */
 	void (*on_down)(void *context, const struct error *err);
 	void (*on_wake)(void *context); /* jobs may be waiting */
-	void (*on_kill)(void *context); /* somebody cancelled something: beat now */
+	void (*on_kill)(void *context); /* somebody wants something of us: beat now */
 };
 
 MUST_CHECK int worker_link_new(const struct worker_link_options *options, struct worker_link **ret,
@@ -131,5 +139,6 @@ void worker_link_artifacts(struct worker_link *link, const struct lease_id *leas
  */
 void worker_link_release(struct worker_link *link, const struct lease_id *leases, size_t count,
 			 worker_verdict_fn callback, void *context);
-void worker_link_leave(struct worker_link *link, const char *reason, worker_verdict_fn callback,
-		       void *context);
+/* if_drained: unless the fleet has thought better of it; else the answer is LEAVING_DONE. */
+void worker_link_leave(struct worker_link *link, const char *reason, bool if_drained,
+		       worker_left_fn callback, void *context);

@@ -92,6 +92,12 @@ void dispatcher_drain(struct dispatcher *dispatcher)
 	give_back(dispatcher, 0);
 }
 
+void dispatcher_undrain(struct dispatcher *dispatcher)
+{
+	dispatcher->draining = false;
+	dispatcher_ask(dispatcher);
+}
+
 static void take_verdicts(struct dispatcher *dispatcher, const enum worker_verdict *verdicts)
 {
 	char id[ID_TEXT_BYTES];

@@ -38,4 +38,6 @@ void dispatcher_ask(struct dispatcher *dispatcher);
 void dispatcher_woken(struct dispatcher *dispatcher);
 /* Claims no more, and gives back what was not started. */
 void dispatcher_drain(struct dispatcher *dispatcher);
+/* Claims again. */
+void dispatcher_undrain(struct dispatcher *dispatcher);
 bool dispatcher_is_idle(const struct dispatcher *dispatcher); /* no step is in flight */

@@ -85,8 +85,7 @@ static void on_beaten(void *context, const struct worker_kill *kills, size_t kil
 	membership->proved_ms = membership->sent_ms;
 	arm_fence(membership);
 	obey(membership, kills, kill_count);
-	if (drain)
-		membership->options.on_drain(membership->options.context);
+	membership->options.on_told(membership->options.context, drain);
 	if (membership->beat_again)
 		membership_beat(membership);
 }
@@ -199,13 +198,19 @@ void membership_join(struct membership *membership)
 	free(unenforced);
 }
 
-void membership_leave(struct membership *membership, const char *reason, worker_verdict_fn callback,
+void membership_ask_to_leave(struct membership *membership, const char *reason,
+			     worker_left_fn callback, void *context)
+{
+	worker_link_leave(membership->options.link, reason, true, callback, context);
+}
+
+void membership_leave(struct membership *membership, const char *reason, worker_left_fn callback,
 		      void *context)
 {
 	membership->held = false;
 	timer_disarm(&membership->beat);
 	timer_disarm(&membership->fence);
-	worker_link_leave(membership->options.link, reason, callback, context);
+	worker_link_leave(membership->options.link, reason, false, callback, context);
 }
 
 bool membership_is_held(const struct membership *membership)

@@ -28,7 +28,8 @@ struct membership_options {
 	void (*on_fenced)(void *context, const char *why);
 	/* The fleet does not take this worker (any more): there is nothing left to do here. */
 	void (*on_refused)(void *context, const struct error *err);
-	void (*on_drain)(void *context);
+	/* With every heartbeat's answer: whether this worker is to claim no more, and leave. */
+	void (*on_told)(void *context, bool drain);
 	/* A call failed for another reason. */
 	void (*on_error)(void *context, const struct error *err);
 };
@@ -43,6 +44,10 @@ void membership_join(struct membership *membership);
 /* At once, besides the regular ones. */
 void membership_beat(struct membership *membership);
 void membership_fence(struct membership *membership, const char *why);
+/* Asks to leave because the fleet has drained it: the fleet may have taken that back. The standing
+ * is kept, unless the answer is LEAVING_DONE. */
+void membership_ask_to_leave(struct membership *membership, const char *reason,
+			     worker_left_fn callback, void *context);
 /* Attempts still held are tried again elsewhere. The callback may be omitted by a lost link. */
-void membership_leave(struct membership *membership, const char *reason, worker_verdict_fn callback,
+void membership_leave(struct membership *membership, const char *reason, worker_left_fn callback,
 		      void *context);

@@ -45,10 +45,13 @@ struct worker {
 	struct dispatcher *dispatcher;
 
 	bool link_was_up;
-	bool signalled; /* once: the next signal means to stop at once */
-	bool draining;
-	bool stopping; /* jobs were killed: nothing is left but to leave */
-	bool leaving;
+	bool signalled; /* it drains for good; the next signal means to stop at once */
+	bool drained;	/* by the fleet, which may take that back */
+	bool stopping;	/* jobs were killed: nothing is left but to leave */
+	bool asking;	/* the fleet, whether to leave, being drained and empty */
+	bool asked;	/* since it was drained: it may have left, though no answer came */
+	bool waits;	/* it was told to wait: asks again after the next heartbeat */
+	bool leaving;	/* for good */
 	const char *farewell;
 	struct error failure; /* why worker_run ends with -1 */
 
@@ -75,15 +78,23 @@ static void on_link_error(void *context, const struct error *err)
 	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS + rand_below(WORKER_RETRY_MS));
 }
 
-static void worker_drain(struct worker *worker, const char *why)
+static void drain(struct worker *worker, const char *why)
 {
-	if (worker->draining)
-		return;
 	log_info("worker.draining", F_STR("reason", why), F_INT("jobs", worker->roster.count));
-	worker->draining = true;
 	worker->farewell = why;
 	dispatcher_drain(worker->dispatcher);
 	wake(worker);
+}
+
+static void undrain(struct worker *worker)
+{
+	worker->drained = false;
+	worker->asked = false;
+	worker->waits = false;
+	if (worker->signalled)
+		return;
+	log_info("worker.undrained", F_INT("jobs", worker->roster.count));
+	dispatcher_undrain(worker->dispatcher);
 }
 
 static void finish(struct worker *worker)
@@ -136,13 +147,25 @@ static void on_refused(void *context, const struct error *err)
 {
 	struct worker *worker = context;
 
-	worker->failure = *err;
+	/* Its answer was lost, or the fleet was faster. */
+	if (!worker->asked)
+		worker->failure = *err;
 	finish(worker);
 }
 
-static void on_drain(void *context)
+static void on_told(void *context, bool is_to_drain)
 {
-	worker_drain(context, "drained by the fleet");
+	struct worker *worker = context;
+
+	if (is_to_drain) {
+		worker->waits = false;
+		if (!worker->drained && !worker->signalled)
+			drain(worker, "drained by the fleet");
+		worker->drained = true;
+		wake(worker);
+	} else if (worker->drained && !worker->asking) { /* else the answer to that tells */
+		undrain(worker);
+	}
 }
 
 static void on_wake(void *context)
@@ -159,11 +182,47 @@ static void on_kill(void *context)
 	membership_beat(worker->membership);
 }
 
-static void on_left(void *context, enum worker_verdict verdict, const struct error *err)
+static void on_asked(void *context, enum worker_leaving leaving, const struct error *err)
 {
 	struct worker *worker = context;
 
-	(void)verdict;
+	worker->asking = false;
+	if (worker->leaving)
+		return;
+	if (err) {
+		on_link_error(worker, err);
+		wake(worker);
+		return;
+	}
+	switch (leaving) {
+	case LEAVING_DONE:
+		finish(worker);
+		break;
+	case LEAVING_STAY:
+		undrain(worker);
+		break;
+	case LEAVING_WAIT:
+		worker->waits = true;
+		break;
+	}
+}
+
+/* Without standing, or without a link, there is nobody to ask: it goes on until there is. */
+static void ask_to_leave(struct worker *worker)
+{
+	if (worker->asking || worker->waits || timer_is_armed(&worker->retry) ||
+	    !membership_is_held(worker->membership) || !worker_link_is_up(worker->link))
+		return;
+	worker->asking = true;
+	worker->asked = true;
+	membership_ask_to_leave(worker->membership, worker->farewell, on_asked, worker);
+}
+
+static void on_left(void *context, enum worker_leaving leaving, const struct error *err)
+{
+	struct worker *worker = context;
+
+	(void)leaving;
 	if (err)
 		log_warning("worker.leave_failed", F_ERROR(err));
 	finish(worker);
@@ -188,7 +247,6 @@ static void worker_leave(struct worker *worker)
 static void worker_stop(struct worker *worker)
 {
 	log_warning("worker.stopping", F_INT("jobs", worker->roster.count));
-	worker->draining = true;
 	worker->stopping = true;
 	worker->farewell = "stopped";
 	for (size_t i = 0; i < worker->roster.count; i++)
@@ -204,9 +262,11 @@ static bool on_turn(void *context)
 		return false;
 	roster_sweep(&worker->roster);
 	dispatcher_turn(worker->dispatcher, !timer_is_armed(&worker->retry));
-	if (worker->stopping || (worker->draining && worker->roster.count == 0 &&
-				 dispatcher_is_idle(worker->dispatcher)))
+	bool is_empty = worker->roster.count == 0 && dispatcher_is_idle(worker->dispatcher);
+	if (worker->stopping || (worker->signalled && is_empty))
 		worker_leave(worker);
+	else if (worker->drained && is_empty)
+		ask_to_leave(worker);
 	return false;
 }
 
@@ -257,7 +317,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (worker->signalled)
 		worker_stop(worker);
 	else
-		worker_drain(worker, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+		drain(worker, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	worker->signalled = true;
 	return 0;
 }
@@ -347,7 +407,7 @@ static void open_membership(struct worker *worker)
 		.on_joined = on_joined,
 		.on_fenced = on_fenced,
 		.on_refused = on_refused,
-		.on_drain = on_drain,
+		.on_told = on_told,
 		.on_error = on_link_error,
 	};
 

@@ -24,9 +24,9 @@ struct worker_options {
 #define WORKER_LEAVE_MS 3000
 #define WORKER_RETRY_MS 250
 
-/* Runs until the worker has left: SIGTERM (or the fleet) drains it, a second SIGTERM or SIGINT
- * kills its jobs, which are then tried again elsewhere. ERR_FORBIDDEN: the fleet does not know this
- * worker (any more). ERR_UNAVAILABLE: the grid was lost for lost_ms_max. Feeds systemd's watchdog
- * from the loop, and says READY once it has joined. Call in the process that sandbox_enclose
- * returned in. */
+/* Runs until the worker has left: SIGTERM drains it for good, the fleet until it says otherwise; a
+ * second SIGTERM or SIGINT kills its jobs, which are then tried again elsewhere. ERR_FORBIDDEN: the
+ * fleet does not know this worker (any more). ERR_UNAVAILABLE: the grid was lost for lost_ms_max.
+ * Feeds systemd's watchdog from the loop, and says READY once it has joined. Call in the process
+ * that sandbox_enclose returned in. */
 MUST_CHECK int worker_run(const struct worker_options *options, struct error *err);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An operator's hold on the fleet, asked of the API: draining and deleting workers, pausing provisioning,
 # and what is told about it. The test plays the workers.
+# shellcheck disable=SC2016,SC2119 # $id is jq's; submit without arguments means it
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 [ -n "${RGRID_TEST_CONNINFO-}" ] || exec tests/with-postgres "$0" "$@"
@@ -104,7 +105,6 @@ has "it stays ended" .state terminated
 
 # … by force
 worker_start second
-SECOND=$WORKER_ID
 second=$(public_id second)
 job=$(submit)
 worker_claim

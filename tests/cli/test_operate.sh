@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The verbs that operate the fleet, against a real API; the test plays the workers and the orchestrator.
+# shellcheck disable=SC2016,SC2119 # what is quoted is the inner shells'; submit without arguments means it
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 [ -n "${RGRID_TEST_CONNINFO-}" ] || exec tests/with-postgres "$0" "$@"

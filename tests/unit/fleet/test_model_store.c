@@ -42,6 +42,20 @@ static void complete(void *context, int64_t worker_id)
 	EXPECT(!lost);
 }
 
+static int leave(void *context, int64_t worker_id)
+{
+	struct hands *hands = context;
+	enum model_leaving leaving = 0;
+	EXPECT(model_store_leave(&hands->store, worker_id, hands->incarnation, &leaving) == 0);
+	return leaving;
+}
+
+static void operator_drain(void *context, int64_t worker_id)
+{
+	struct hands *hands = context;
+	model_store_operator_drain(&hands->store, worker_id);
+}
+
 TEST(the_model_store_conforms)
 {
 	struct hands hands = {.now_us = INT64_C(1800000000000000)};
@@ -59,7 +73,9 @@ TEST(the_model_store_conforms)
 						.submit = submit,
 						.join = join,
 						.claim = claim,
-						.complete = complete};
+						.complete = complete,
+						.leave = leave,
+						.operator_drain = operator_drain};
 	EXPECT_OK(conformance_run(&conformance, &err), err);
 	model_store_release(&hands.store);
 }
@@ -83,7 +99,9 @@ TEST(a_store_without_fences_does_not_conform)
 						.submit = submit,
 						.join = join,
 						.claim = claim,
-						.complete = complete};
+						.complete = complete,
+						.leave = leave,
+						.operator_drain = operator_drain};
 	EXPECT(conformance_run(&conformance, &err) < 0);
 	model_store_release(&hands.store);
 }

@@ -29,9 +29,16 @@ static void side_close(struct side *side)
 	pg_free(side->pg);
 }
 
+#define SESSIONS_MAX 4
+
 struct hands {
 	PGconn *admin;
 	const char *conninfo;
+	struct {
+		int64_t worker_id;
+		PGconn *conn; /* closed with the test */
+	} sessions[SESSIONS_MAX];
+	size_t session_count;
 };
 
 static void submit(void *context)
@@ -51,7 +58,15 @@ static PGconn *worker_session(struct hands *hands, int64_t worker_id)
 	if (test_ask_i64(hands->admin, "SELECT count(*) FROM pg_roles WHERE rolname = '%s'",
 			 login) == 0)
 		return NULL;
-	return test_connect(test_conninfo_as(hands->conninfo, login));
+	for (size_t i = 0; i < hands->session_count; i++) {
+		if (hands->sessions[i].worker_id == worker_id)
+			return hands->sessions[i].conn;
+	}
+	EXPECT(hands->session_count < SESSIONS_MAX);
+	PGconn *conn = test_connect(test_conninfo_as(hands->conninfo, login));
+	hands->sessions[hands->session_count].worker_id = worker_id;
+	hands->sessions[hands->session_count++].conn = conn;
+	return conn;
 }
 
 static bool join(void *context, int64_t worker_id)
@@ -110,6 +125,23 @@ static void complete(void *context, int64_t worker_id)
 		(long long)incarnation(hands, worker_id), lease);
 }
 
+static int leave(void *context, int64_t worker_id)
+{
+	struct hands *hands = context;
+	PGconn *session = worker_session(hands, worker_id);
+
+	EXPECT(session != NULL);
+	return (int)test_ask_i64(session, "SELECT rg_worker.leave(%lld, 'drained', true)",
+				 (long long)incarnation(hands, worker_id));
+}
+
+static void operator_drain(void *context, int64_t worker_id)
+{
+	struct hands *hands = context;
+
+	test_do(hands->admin, "SELECT rg.worker_drain(%lld, 'test')", (long long)worker_id);
+}
+
 TEST(postgresql_keeps_what_the_model_promises)
 {
 	CLEANUP(side_close) struct side first = {0};
@@ -128,6 +160,8 @@ TEST(postgresql_keeps_what_the_model_promises)
 					  .submit = submit,
 					  .join = join,
 					  .claim = claim,
-					  .complete = complete};
+					  .complete = complete,
+					  .leave = leave,
+					  .operator_drain = operator_drain};
 	EXPECT_OK(conformance_run(&conformance, &err), err);
 }
