@@ -156,7 +156,7 @@ static bool receive(struct connection *connection, bool *ret_ended)
 	}
 	buf_append(&connection->request, piece, (size_t)got);
 	return connection->request.overflowed ||
-	       strstr(connection->request.data, "\r\n\r\n") != NULL;
+	       memmem(connection->request.data, connection->request.bytes, "\r\n\r\n", 4) != NULL;
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)

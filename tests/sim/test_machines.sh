@@ -213,6 +213,11 @@ assert told["public-keys"] == ["ssh-ed25519 AAAAC3Nz \"quoted\" probe"], told'
 check 'the whole is YAML' metadata_is_yaml
 check_output 'the old EC2 paths are gone' 404 metadata_status 1 /latest/meta-data/instance-id
 check_output 'and so is what never was' 404 metadata_status 1 /hetzner/v1/metadata/nonsense
+# shellcheck disable=SC2016 # the shell in the machine's network expands it
+status_of_nul() {
+	on 1 bash -c 'exec 3<>/dev/tcp/169.254.169.254/80 && printf "GET /\0 HTTP/1.1\r\n\r\n" >&3 && timeout 5 head -n 1 <&3' | tr -d '\r'
+}
+check_output 'a request with a zero byte is answered at once' 'HTTP/1.1 400 Bad Request' status_of_nul
 check_output 'only GET is served' 405 on 1 curl -s --max-time 10 -o /dev/null -w '%{http_code}' -X POST \
 	http://169.254.169.254/hetzner/v1/metadata
 
@@ -478,7 +483,7 @@ elsewhere=
 check_output 'but its own router' "/run/netns/hcs-$instance-router" machines_left "$instance"
 check 'and its instance works' say "on 2 db-2 198.18.0.2 $TEST_DIR/user-data $(office 3)"
 check 'boots' wait_until 180 probe_said 'booted 2'
-check 'and leaves a loop device' leave_loop 2 /tmp
+check 'and leaves a loop device' leave_loop 2 /dev/shm
 kill -KILL "$probe_pid"
 wait "$probe_pid" 2>/dev/null
 check 'what is left can be removed without a start' "$probe" clean "$instance" "$directory"
