@@ -52,6 +52,7 @@ same_results() {
 check "every output is what the script makes here" same_results
 check_output "each job ran once" "40 40" sql "SELECT count(*) || ' ' || count(DISTINCT job_id) FROM rg.attempt WHERE outcome = 1"
 check_output "on all of them" 3 sql "SELECT count(DISTINCT worker_id) FROM rg.attempt"
+check_output "under every limit there is" "" sql "SELECT DISTINCT unnest(unenforced) FROM rg.worker"
 check_output "never more than two at a time on one" 0 sql "SELECT count(*) FROM rg.attempt a WHERE (SELECT count(*) FROM rg.attempt b
 	WHERE b.worker_id = a.worker_id AND b.started_at <= a.started_at AND b.finished_at > a.started_at) > 2"
 
