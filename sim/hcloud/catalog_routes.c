@@ -4,6 +4,8 @@
 #include "hcloud/listing.h"
 #include "hcloud/resource.h"
 
+#define ANNOUNCED "2026-01-15T06:00:00+00:00"
+
 static bool is_retired(struct sim *sim, const json_t *server_type)
 {
 	return faults_strike(&sim->faults, FAULT_RETIRED,
@@ -46,6 +48,32 @@ static int location_list(struct call *call)
 static int location_get(struct call *call)
 {
 	return resource_get(call, KIND_LOCATION);
+}
+
+json_t *server_type_view(struct sim *sim, struct project *project, const json_t *server_type)
+{
+	json_t *view = doc_public(server_type);
+	json_t *place;
+	size_t index;
+
+	(void)project;
+	json_array_foreach (json_object_get(view, "locations"), index, place) {
+		char text[VCLOCK_TEXT_BYTES];
+		const json_t *fault = faults_strike(&sim->faults, FAULT_DEPRECATED,
+						    (const struct fault_subject[]){
+							    {"type", doc_str(view, "name")},
+							    {"location", doc_str(place, "name")},
+							    {NULL, NULL},
+						    });
+		if (fault == NULL)
+			continue;
+		int64_t after_us = vclock_now_us(&sim->clock) +
+				   fault_int(fault, "seconds", 0) * INT64_C(1000000);
+		doc_set(place, "deprecation",
+			json_pack("{s:s,s:s}", "announced", ANNOUNCED, "unavailable_after",
+				  vclock_format(after_us, text)));
+	}
+	return view;
 }
 
 static bool is_on_sale(const json_t *server_type, const void *context)

@@ -29,9 +29,10 @@ static const struct route *const tables[] = {
 /* Kinds whose view is more than doc_public. */
 static json_t *(*const views[KIND_MAX])(struct sim *sim, struct project *project,
 					const json_t *doc) = {
-	[KIND_ACTION] = action_view,	     [KIND_FIREWALL] = firewall_view,
-	[KIND_NETWORK] = network_view,	     [KIND_PLACEMENT_GROUP] = placement_group_view,
-	[KIND_PRIMARY_IP] = primary_ip_view, [KIND_SERVER] = server_view,
+	[KIND_ACTION] = action_view,	       [KIND_FIREWALL] = firewall_view,
+	[KIND_NETWORK] = network_view,	       [KIND_PLACEMENT_GROUP] = placement_group_view,
+	[KIND_PRIMARY_IP] = primary_ip_view,   [KIND_SERVER] = server_view,
+	[KIND_SERVER_TYPE] = server_type_view,
 };
 
 const struct route *resource_routes(size_t index)

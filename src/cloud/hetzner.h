@@ -300,8 +300,9 @@ struct hetzner_price {
 	char location[32];
 	int64_t hourly_micros;
 	int64_t monthly_micros;
-	bool deprecated; /* withdrawn or about to be at this location */
-	bool available;	 /* the API's word, which predicts little */
+	bool deprecated;	/* withdrawn or about to be at this location */
+	int64_t unavailable_us; /* since 1970: no more orders from then on; 0: not told */
+	bool available;		/* the API's word, which predicts little */
 };
 #define HETZNER_PRICES_MAX 16
 struct hetzner_server_type {
@@ -355,6 +356,7 @@ struct hetzner_image {
 	char architecture[16];
 	struct hetzner_labels labels;
 	int64_t created_us;
+	int64_t deprecated_us; /* since when it is on its way out; 0: it is not */
 };
 struct hetzner_image_list {
 	struct hetzner_image *items;
@@ -362,7 +364,7 @@ struct hetzner_image_list {
 };
 void hetzner_image_list_release(struct hetzner_image_list *list);
 #define cleanup_hetzner_image_list hetzner_image_list_release
-/* type, name, label_selector may be NULL. */
+/* Deprecated ones as well. type, name, label_selector may be NULL. */
 MUST_CHECK int hetzner_images_list(struct hetzner *hetzner, const char *type, const char *name,
 				   const char *label_selector, struct hetzner_image_list *ret,
 				   struct error *err);

@@ -103,6 +103,7 @@ int hetzner_images_list(struct hetzner *hetzner, const char *type, const char *n
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 
 	hetzner_call_init(&call, "GET", "/images");
+	hetzner_call_query(&call, "include_deprecated", "true");
 	if (type != NULL)
 		hetzner_call_query(&call, "type", type);
 	if (name != NULL)

@@ -169,6 +169,13 @@ void hetzner_read_time(struct hetzner_reader *reader, const json_t *object, cons
 		hetzner_reader_fail(reader, "\"%s\" is no time in UTC", name);
 }
 
+void hetzner_read_optional_time(struct hetzner_reader *reader, const json_t *object,
+				const char *name, int64_t *ret_us)
+{
+	if (is_given(reader, object, name))
+		hetzner_read_time(reader, object, name, ret_us);
+}
+
 const json_t *hetzner_read_object(struct hetzner_reader *reader, const json_t *object,
 				  const char *name)
 {

@@ -43,6 +43,8 @@ void hetzner_read_bool(struct hetzner_reader *reader, const json_t *object, cons
 /* Microseconds since 1970 of "2026-01-30T23:55:00Z" or "…+00:00", fractions allowed. */
 void hetzner_read_time(struct hetzner_reader *reader, const json_t *object, const char *name,
 		       int64_t *ret_us);
+void hetzner_read_optional_time(struct hetzner_reader *reader, const json_t *object,
+				const char *name, int64_t *ret_us);
 /* Borrowed; NULL once failed. An object or array that must be there. */
 const json_t *hetzner_read_object(struct hetzner_reader *reader, const json_t *object,
 				  const char *name);

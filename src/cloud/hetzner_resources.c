@@ -219,6 +219,8 @@ static void read_sales(struct hetzner_reader *reader, const json_t *json,
 			if (!str_eq(price->location, name))
 				continue;
 			price->deprecated = deprecation != NULL && !json_is_null(deprecation);
+			hetzner_read_optional_time(reader, deprecation, "unavailable_after",
+						   &price->unavailable_us);
 			hetzner_read_bool(reader, location, "available", &price->available);
 		}
 	}
@@ -298,6 +300,7 @@ int hetzner_parse_image(const json_t *json, struct hetzner_image *ret, struct er
 	hetzner_read_optional_text(&reader, json, "architecture", ret->architecture,
 				   sizeof(ret->architecture));
 	hetzner_read_time(&reader, json, "created", &ret->created_us);
+	hetzner_read_optional_time(&reader, json, "deprecated", &ret->deprecated_us);
 	hetzner_read_labels(&reader, json, &ret->labels);
 	return finish(&reader);
 }

@@ -10,8 +10,7 @@
 #include "base/str.h"
 #include "conf/table.h"
 
-#define FILE_BYTES_MAX	       (1 * MIB)
-#define ENVIRONMENT_NAME_BYTES 64
+#define FILE_BYTES_MAX (1 * MIB)
 
 static const struct conf_row rows[CONF_PARAM_COUNT] = {
 #define X(NAME, name_, type_, default_, min_, max_, users_, doc_) \
@@ -34,6 +33,11 @@ const struct conf_row *conf_row(enum conf_param param)
 const char *conf_param_name(enum conf_param param)
 {
 	return rows[param].name;
+}
+
+void conf_param_variable(enum conf_param param, char out[CONF_VARIABLE_BYTES])
+{
+	conf_environment_name(&rows[param], out, CONF_VARIABLE_BYTES);
 }
 
 /* What the option's help says: the meaning, and the default where the table has one. */
@@ -291,7 +295,7 @@ static int read_file(struct conf *conf, const struct conf_flags *flags, struct e
 static int read_environment(struct conf *conf, struct error *err)
 {
 	for (size_t i = 0; i < CONF_PARAM_COUNT; i++) {
-		char name[ENVIRONMENT_NAME_BYTES];
+		char name[CONF_VARIABLE_BYTES];
 		conf_environment_name(&rows[i], name, sizeof(name));
 		const char *text = getenv(name);
 		if (text != NULL && value_take(conf, i, text, CONF_FROM_ENVIRONMENT, 0, err) < 0)

@@ -92,6 +92,9 @@ MUST_CHECK int conf_address_split(const char *address, char **ret_host, uint16_t
 
 /* What the table says, for people. */
 const char *conf_param_name(enum conf_param param);
+#define CONF_VARIABLE_BYTES 64
+/* "RGRID_DATA_DIR" */
+void conf_param_variable(enum conf_param param, char out[CONF_VARIABLE_BYTES]);
 void conf_show(const struct conf *conf, struct buf *out); /* name = value  # source */
 void conf_show_json(const struct conf *conf, struct buf *out);
 void conf_sample(struct buf *out);   /* a file with all defaults */

@@ -215,6 +215,8 @@ static int run_doctor(struct rgridd_call *call, struct error *err)
 		.env_file = network_env_path(network),
 		.wish = network->wish,
 		.server = network->server,
+		.cluster = call->expose.cluster,
+		.pki_dir = call->expose.pki_dir,
 		.json = call->json,
 	};
 	if (network_wish_check(&network->wish, err) < 0)
@@ -323,7 +325,7 @@ static const struct rgridd_verb verbs[] = {
 	 NETWORK_OPTIONS " delete-network dry-run json", run_network_rollback,
 	 network_rollback_description},
 	{"doctor", "[options]", "Find what is wrong with this deployment, and how to mend it",
-	 CONF_OPERATOR, 0, NETWORK_OPTIONS " json", run_doctor, doctor_description},
+	 CONF_OPERATOR, 0, NETWORK_OPTIONS " cluster pki-dir json", run_doctor, doctor_description},
 	{"config check", "[options]", "Check the configuration", CONF_EVERY, 0, "",
 	 run_config_check, NULL},
 	{"config show", "[options]", "Show each parameter with its source", CONF_EVERY, 0, "json",

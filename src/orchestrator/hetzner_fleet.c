@@ -52,8 +52,7 @@ static const struct hetzner_server_type *type_named(const struct hetzner_server_
 	return NULL;
 }
 
-static void choice_make(const struct hetzner_fleet *fleet,
-			const struct hetzner_fleet_choice *wanted,
+static void choice_make(const struct hetzner_fleet *fleet, const struct server_choice *wanted,
 			const struct hetzner_server_type_list *types,
 			const struct hetzner_pricing *pricing, struct fleet_choice *ret)
 {

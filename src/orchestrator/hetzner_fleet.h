@@ -11,17 +11,13 @@
 
 #include "base/error.h"
 #include "cloud/hetzner.h"
+#include "core/server_choice.h"
 #include "orchestrator/ports.h"
-
-struct hetzner_fleet_choice {
-	char server_type[FLEET_NAME_BYTES];
-	char location[FLEET_NAME_BYTES];
-};
 
 struct hetzner_fleet_options {
 	struct hetzner *hetzner; /* borrowed, as all strings */
 	const char *grid_id;
-	const struct hetzner_fleet_choice *choices; /* in order of preference */
+	const struct server_choice *choices; /* in order of preference */
 	size_t choice_count;
 	const char *image;  /* name, or the number of a snapshot */
 	int64_t network_id; /* 0: no private network */
@@ -42,8 +38,5 @@ struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *opti
 					struct fleet_cloud *ret);
 void hetzner_fleet_free(struct hetzner_fleet *fleet);
 
-/* "cx23:nbg1, cx23:hel1": at most `max`, written to `choices`. ERR_INVALID. */
-MUST_CHECK int hetzner_fleet_choices_parse(const char *text, struct hetzner_fleet_choice *choices,
-					   size_t max, size_t *ret_count, struct error *err);
 /* What a refusal means for the fleet. */
 enum fleet_answer hetzner_fleet_answer(const struct hetzner_failure *failure);

@@ -32,7 +32,7 @@ struct provider {
 	struct hetzner *hetzner;
 	struct pg *pg;
 	struct hetzner_fleet *fleet;
-	struct hetzner_fleet_choice choices[FLEET_CHOICES_MAX];
+	struct server_choice choices[FLEET_CHOICES_MAX];
 	struct fleet_cloud cloud;
 	char grid_id[GRID_ID_BYTES];
 	char gateway[IPV4_BYTES];
@@ -159,8 +159,8 @@ static int open_fleet(struct provider *provider, struct error *err)
 		.user_data = make_user_data,
 		.context = provider};
 
-	if (hetzner_fleet_choices_parse(conf_text(conf, CONF_SERVER_TYPES), provider->choices,
-					FLEET_CHOICES_MAX, &options.choice_count, err) < 0)
+	if (server_choices_parse(conf_text(conf, CONF_SERVER_TYPES), provider->choices,
+				 FLEET_CHOICES_MAX, &options.choice_count, err) < 0)
 		return error_wrap(err, "%s", conf_param_name(CONF_SERVER_TYPES));
 	provider->fleet = hetzner_fleet_new(&options, &provider->cloud);
 	return 0;

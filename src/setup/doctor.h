@@ -11,13 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "conf/conf.h"
 #include "core/network_plan.h"
 #include "setup/env_file.h"
 
 struct hetzner;
+struct hetzner_location_list;
 struct hetzner_server;
+struct hetzner_server_type_list;
 struct network_look;
 struct pg;
 
@@ -59,6 +62,7 @@ struct check_table {
 extern const struct check_table doctor_environment; /* doctor_environment.c */
 extern const struct check_table doctor_api;	    /* doctor_api.c */
 extern const struct check_table doctor_network;	    /* doctor_network.c */
+extern const struct check_table doctor_choices;	    /* doctor_choices.c */
 extern const struct check_table doctor_fleet;	    /* doctor_fleet.c */
 extern const struct check_table doctor_database;    /* doctor_database.c */
 
@@ -67,6 +71,8 @@ struct doctor_options {
 	const char *env_file;
 	struct network_wish wish; /* the network as it should be */
 	const char *server;	  /* --server: name or id; NULL: find out */
+	const char *cluster;	  /* --cluster: PostgreSQL's; NULL: the only one */
+	const char *pki_dir;	  /* --pki-dir; NULL: the default */
 	bool network_needed;	  /* that there is no network is broken, whatever is configured */
 	bool json;
 };
@@ -80,6 +86,8 @@ const struct doctor_options *doctor_options(const struct doctor *doctor);
 /* The environment file; unset values when there is none (*ret_exists, may be NULL). */
 MUST_CHECK int doctor_env(struct doctor *doctor, const struct env_values **ret, bool *ret_exists,
 			  struct error *err);
+/* A parameter as the orchestrator has it: of the environment file, else as it is here. Appended. */
+void doctor_setting(struct doctor *doctor, enum conf_param param, struct buf *out);
 /* A connection as the operator, borrowed. ERR_NOT_FOUND when no database is configured. */
 MUST_CHECK int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err);
 /* The client of the API, borrowed. ERR_UNAUTHENTICATED when there is no token. */
@@ -93,6 +101,17 @@ bool doctor_need_look(struct doctor *doctor, const struct network_look **ret_loo
 /* The server that this machine is. */
 MUST_CHECK int doctor_self(struct doctor *doctor, const struct hetzner_server **ret,
 			   struct error *err);
+
+/* What is sold, and where. Borrowed. */
+struct doctor_catalog {
+	const struct hetzner_server_type_list *types;
+	const struct hetzner_location_list *locations;
+};
+MUST_CHECK int doctor_catalog(struct doctor *doctor, struct doctor_catalog *ret, struct error *err);
+/* By the provider's clock where it is known: what it tells is of its own. */
+int64_t doctor_provider_now_us(struct doctor *doctor);
+/* *ret is a skip: the API did not answer, and why. */
+void finding_skipped_api(struct finding *ret, const struct error *err);
 
 /* Runs all tables. ERR_CONFLICT when something is broken. */
 MUST_CHECK int doctor_run(const struct doctor_options *options, struct error *err);

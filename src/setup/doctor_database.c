@@ -16,7 +16,6 @@
 #include "store/pg.h"
 #include "store/queries.h"
 
-#define FIX_EXPOSE	"rgrid db expose"
 #define VERSION_NUM_MIN 150000
 
 static void check_answers(struct doctor *doctor, struct finding *ret)
@@ -94,6 +93,31 @@ static void read_ip(struct view *view)
 		(void)snprintf(view->ip, sizeof(view->ip), "%.*s", (int)bytes, at);
 }
 
+static const char *pki_dir_of(struct doctor *doctor)
+{
+	const char *named = doctor_options(doctor)->pki_dir;
+
+	return named != NULL ? named : PKI_DIRECTORY_DEFAULT;
+}
+
+/* `before`, then `rgrid db expose` for the cluster that was looked at. */
+PRINTF_FORMAT(3, 4)
+static void fix_expose(struct doctor *doctor, struct finding *ret, const char *format, ...)
+{
+	const struct doctor_options *options = doctor_options(doctor);
+	char before[FINDING_FIX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(before, sizeof(before), format, args);
+	va_end(args);
+	finding_fix(ret, "%srgrid db expose%s%s%s%s", before,
+		    options->cluster != NULL ? " --cluster " : "",
+		    options->cluster != NULL ? options->cluster : "",
+		    options->pki_dir != NULL ? " --pki-dir " : "",
+		    options->pki_dir != NULL ? options->pki_dir : "");
+}
+
 /* False: *ret is a skip with the reason. */
 static bool need_cluster(struct doctor *doctor, struct view *view, struct finding *ret)
 {
@@ -101,12 +125,14 @@ static bool need_cluster(struct doctor *doctor, struct view *view, struct findin
 	struct error err = {0};
 
 	view->database = db_expose_database(options->conf);
-	if (pg_debian_find(NULL, &view->cluster, &err) < 0 ||
+	if (pg_debian_find(options->cluster, &view->cluster, &err) < 0 ||
 	    pg_debian_in_force(&view->cluster, view->database, &view->in_force, &err) < 0) {
 		finding_skipped(ret, "%s", err.msg);
+		if (err.hint[0] != '\0')
+			finding_fix(ret, "%s", err.hint);
 		return false;
 	}
-	db_expose_paths_make(&view->cluster, &view->in_force, PKI_DIRECTORY_DEFAULT, &view->paths);
+	db_expose_paths_make(&view->cluster, &view->in_force, pki_dir_of(doctor), &view->paths);
 	return true;
 }
 
@@ -191,10 +217,10 @@ static void check_listening(struct doctor *doctor, struct finding *ret)
 	else
 		finding_ok(ret, "on localhost and %s alone, port %u", view.ip, port);
 	if (listening.elsewhere && view.has_conf)
-		finding_fix(ret, "take listen_addresses out of %s, then: " FIX_EXPOSE,
-			    view.in_force.listen_source);
+		fix_expose(doctor, ret,
+			   "take listen_addresses out of %s, then: ", view.in_force.listen_source);
 	else if (ret->state == FINDING_BROKEN)
-		finding_fix(ret, FIX_EXPOSE);
+		fix_expose(doctor, ret, "%s", "");
 }
 
 static bool hba_is_ours(const struct view *view)
@@ -271,13 +297,13 @@ static void check_hba(struct doctor *doctor, struct finding *ret)
 		return;
 	if (view.exposure.is_public) {
 		finding_warn(ret, "the database is open on the public address %s", view.ip);
-		finding_fix(ret, "rgrid network setup, then: " FIX_EXPOSE);
+		fix_expose(doctor, ret, "rgrid network setup, then: ");
 	} else if (hba_is_ours(&view)) {
 		finding_ok(ret, "workers of %s, over TLS, with SCRAM; nobody else from outside",
 			   view.sources[0]);
 	} else {
 		find_rule_fault(&view, ret);
-		finding_fix(ret, FIX_EXPOSE);
+		fix_expose(doctor, ret, "%s", "");
 	}
 }
 
@@ -301,10 +327,9 @@ static void check_tls(struct doctor *doctor, struct finding *ret)
 	else
 		finding_ok(ret, "%s or later, with our certificate", in_force->ssl_min);
 	if (ret->state == FINDING_BROKEN)
-		finding_fix(
-			ret,
-			"remove what overrides %s (see pg_settings.sourcefile), then: " FIX_EXPOSE,
-			view.paths.conf);
+		fix_expose(doctor, ret,
+			   "remove what overrides %s (see pg_settings.sourcefile), then: ",
+			   view.paths.conf);
 }
 
 static void check_certificate(struct doctor *doctor, struct finding *ret)
@@ -320,10 +345,10 @@ static void check_certificate(struct doctor *doctor, struct finding *ret)
 
 	if (!need_settings(doctor, &view, ret))
 		return;
-	if (pki_server_check(PKI_DIRECTORY_DEFAULT, view.paths.pem, &names, &state, &expires,
-			     &err) < 0) {
+	if (pki_server_check(pki_dir_of(doctor), view.paths.pem, &names, &state, &expires, &err) <
+	    0) {
 		finding_broken(ret, "%s", err.msg);
-		finding_fix(ret, FIX_EXPOSE);
+		fix_expose(doctor, ret, "%s", "");
 		return;
 	}
 	time_t seconds = (time_t)(expires / 1000000);
@@ -336,7 +361,7 @@ static void check_certificate(struct doctor *doctor, struct finding *ret)
 	else
 		finding_broken(ret, "%s %s", view.paths.pem, pki_state_text(state));
 	if (state != PKI_GOOD)
-		finding_fix(ret, FIX_EXPOSE);
+		fix_expose(doctor, ret, "%s", "");
 }
 
 static void check_firewall(struct doctor *doctor, struct finding *ret)
@@ -363,7 +388,7 @@ static void check_firewall(struct doctor *doctor, struct finding *ret)
 		finding_ok(ret, "table inet " DB_FIREWALL_TABLE " guards port %u",
 			   (unsigned)view.cluster.port);
 	if (ret->state == FINDING_BROKEN)
-		finding_fix(ret, FIX_EXPOSE);
+		fix_expose(doctor, ret, "%s", "");
 }
 
 static void check_rights(struct doctor *doctor, struct finding *ret)

@@ -1,4 +1,6 @@
 /* What several checks need, looked at once. */
+#include "base/clock.h"
+#include "base/str.h"
 #include "cloud/hetzner.h"
 #include "setup/doctor.h"
 #include "setup/network_look.h"
@@ -14,13 +16,16 @@ struct attempt {
 
 struct doctor {
 	struct doctor_options options;
-	struct attempt env_attempt, pg_attempt, hetzner_attempt, look_attempt, self_attempt;
+	struct attempt env_attempt, pg_attempt, hetzner_attempt, look_attempt, self_attempt,
+		catalog_attempt;
 	struct env_values env;
 	bool env_exists;
 	struct pg *pg;
 	struct hetzner *hetzner;
 	struct network_look look;
 	const struct hetzner_server *self; /* in look */
+	struct hetzner_server_type_list types;
+	struct hetzner_location_list locations;
 };
 
 struct doctor *doctor_new(const struct doctor_options *options)
@@ -34,6 +39,8 @@ void doctor_free(struct doctor *doctor)
 {
 	if (doctor == NULL)
 		return;
+	hetzner_server_type_list_release(&doctor->types);
+	hetzner_location_list_release(&doctor->locations);
 	network_look_release(&doctor->look);
 	hetzner_free(doctor->hetzner);
 	pg_free(doctor->pg);
@@ -77,6 +84,15 @@ int doctor_env(struct doctor *doctor, const struct env_values **ret, bool *ret_e
 	if (ret_exists != NULL)
 		*ret_exists = doctor->env_exists;
 	return replay(attempt, err);
+}
+
+void doctor_setting(struct doctor *doctor, enum conf_param param, struct buf *out)
+{
+	char name[CONF_VARIABLE_BYTES];
+
+	conf_param_variable(param, name);
+	if (!env_file_find(doctor->options.env_file, name, out))
+		buf_append_str(out, conf_text(doctor->options.conf, param));
 }
 
 int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err)
@@ -139,11 +155,44 @@ bool doctor_need_look(struct doctor *doctor, const struct network_look **ret_loo
 
 	if (doctor_look(doctor, ret_look, &err) == 0)
 		return true;
-	if (err.code == ERR_UNAUTHENTICATED)
+	finding_skipped_api(ret, &err);
+	return false;
+}
+
+void finding_skipped_api(struct finding *ret, const struct error *err)
+{
+	if (err->code == ERR_UNAUTHENTICATED)
 		finding_skipped(ret, "there is no token that is valid");
-	else if (err.code == ERR_RATE_LIMITED)
+	else if (err->code == ERR_RATE_LIMITED)
 		finding_skipped(ret, "the request budget is used up");
 	else
 		finding_skipped(ret, "the API does not answer");
-	return false;
+}
+
+int doctor_catalog(struct doctor *doctor, struct doctor_catalog *ret, struct error *err)
+{
+	struct attempt *attempt = &doctor->catalog_attempt;
+	struct hetzner *hetzner = NULL;
+
+	if (!attempt->made) {
+		int result = doctor_hetzner(doctor, &hetzner, &attempt->err);
+		if (result == 0)
+			result = hetzner_server_types_list(hetzner, &doctor->types, &attempt->err);
+		if (result == 0)
+			result = hetzner_locations_list(hetzner, &doctor->locations, &attempt->err);
+		conclude(attempt, result);
+	}
+	*ret = (struct doctor_catalog){&doctor->types, &doctor->locations};
+	return replay(attempt, err);
+}
+
+int64_t doctor_provider_now_us(struct doctor *doctor)
+{
+	struct hetzner *hetzner = NULL;
+	struct hetzner_budget budget = {0};
+	struct error err = {0};
+
+	if (doctor_hetzner(doctor, &hetzner, &err) == 0)
+		hetzner_budget(hetzner, &budget);
+	return clock_wall_us() + budget.clock_skew_ms * 1000;
 }

@@ -1,5 +1,4 @@
 /* Checks of the workers' servers at the provider. */
-#include "base/clock.h"
 #include "base/str.h"
 #include "cloud/hetzner.h"
 #include "core/id.h"
@@ -19,16 +18,9 @@ static bool is_worker(const struct hetzner_server *server)
 	       hetzner_label_get(&server->labels, LABEL_WORKER) != NULL;
 }
 
-/* By the provider's clock where it is known, since `created` is the provider's. */
 static int64_t age_ms(struct doctor *doctor, const struct hetzner_server *server)
 {
-	struct hetzner *hetzner = NULL;
-	struct hetzner_budget budget = {0};
-	struct error err = {0};
-
-	if (doctor_hetzner(doctor, &hetzner, &err) == 0)
-		hetzner_budget(hetzner, &budget);
-	return (clock_wall_us() - server->created_us) / 1000 + budget.clock_skew_ms;
+	return (doctor_provider_now_us(doctor) - server->created_us) / 1000;
 }
 
 /* How many there are, and the name of one. */

@@ -119,7 +119,8 @@ static bool walk_next(struct walk *walk, struct line *ret)
 	return true;
 }
 
-static void copy_value(const struct line *line, const char *name, char out[ENV_VALUE_BYTES])
+/* Of a line that assigns the name: where its value begins, without blanks and quotes around it. */
+static const char *bare_value(const struct line *line, const char *name, size_t *ret_bytes)
 {
 	const char *end = line->start + content_bytes(line->start, line->bytes);
 	const char *at = skip_blank(value_of(line->start, line->bytes, name), end);
@@ -130,10 +131,18 @@ static void copy_value(const struct line *line, const char *name, char out[ENV_V
 		at++;
 		end--;
 	}
-	size_t bytes = (size_t)(end - at);
+	*ret_bytes = (size_t)(end - at);
+	return at;
+}
+
+static void copy_value(const struct line *line, const char *name, char out[ENV_VALUE_BYTES])
+{
+	size_t bytes = 0;
+	const char *value = bare_value(line, name, &bytes);
+
 	if (bytes >= ENV_VALUE_BYTES)
 		bytes = ENV_VALUE_BYTES - 1;
-	memcpy(out, at, bytes);
+	memcpy(out, value, bytes);
 	out[bytes] = '\0';
 }
 
@@ -154,6 +163,22 @@ void env_text_read(const char *text, size_t bytes, struct env_values *ret)
 			ret->db_ip_count++;
 		}
 	}
+}
+
+bool env_text_find(const char *text, size_t bytes, const char *name, struct buf *out)
+{
+	struct walk walk = {.at = text, .end = text + bytes};
+	struct line line;
+	const char *value = NULL;
+	size_t value_bytes = 0;
+
+	for (bool continues = false; walk_next(&walk, &line); continues = walk.continued) {
+		if (!continues && value_of(line.start, line.bytes, name) != NULL)
+			value = bare_value(&line, name, &value_bytes);
+	}
+	if (value != NULL)
+		buf_append(out, value, value_bytes);
+	return value != NULL;
 }
 
 static void write_block(struct buf *out, const char *comment, const char *network_id,
@@ -242,6 +267,16 @@ int env_file_read(const char *path, struct env_values *ret, bool *ret_exists, st
 		return -1;
 	env_text_read(text.data, text.bytes, ret);
 	return 0;
+}
+
+bool env_file_find(const char *path, const char *name, struct buf *out)
+{
+	CLEANUP(cleanup_buf) struct buf text;
+	struct error err = {0};
+
+	buf_init(&text, ENV_FILE_BYTES_MAX);
+	return read_text(path, &text, NULL, &err) == 0 &&
+	       env_text_find(text.data, text.bytes, name, out);
 }
 
 static int replace(const char *path, const struct buf *before, const struct buf *after,

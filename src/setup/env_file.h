@@ -30,6 +30,9 @@ struct env_values {
 
 /* Pure: text in, values or text out (appended to out). */
 void env_text_read(const char *text, size_t bytes, struct env_values *ret);
+/* The value of any name that the text assigns, appended to out, without quotes around it; of
+ * several the last. False when there is none. */
+bool env_text_find(const char *text, size_t bytes, const char *name, struct buf *out);
 /* The text in which the two have these values; the very same text if they have them already. */
 void env_text_set(const char *text, size_t bytes, const char *network_id, const char *db_ip,
 		  struct buf *out);
@@ -39,6 +42,8 @@ void env_text_unset(const char *text, size_t bytes, struct buf *out);
 /* An absent file sets nothing: *ret_exists (may be NULL) tells. */
 MUST_CHECK int env_file_read(const char *path, struct env_values *ret, bool *ret_exists,
 			     struct error *err);
+/* As env_text_find; false also when the file cannot be read. */
+bool env_file_find(const char *path, const char *name, struct buf *out);
 /* Atomic and durable; owner and mode stay, a new file is 0640. The directory must exist.
  * *ret_changed: whether the file had to be written. */
 MUST_CHECK int env_file_set(const char *path, const char *network_id, const char *db_ip,

@@ -129,7 +129,7 @@ static void serve(struct fleet_loop *loop)
 
 static int run(int argc, char **argv, struct error *err)
 {
-	struct hetzner_fleet_choice choices[FLEET_CHOICES_MAX];
+	struct server_choice choices[FLEET_CHOICES_MAX];
 	CLEANUP(cleanup_hetzner) struct hetzner *hetzner = NULL;
 	CLEANUP(cleanup_pg) struct pg *pg = pg_new(argv[1]);
 	CLEANUP(cleanup_fleet_loop) struct fleet_loop *loop = NULL;
@@ -144,8 +144,8 @@ static int run(int argc, char **argv, struct error *err)
 		set_option(argv[i], &policy, &options);
 	policy.network_limit = options.network_id != 0 ? HETZNER_NETWORK_SERVERS_MAX : 0;
 	if (hetzner_new_from_environment(&hetzner, err) < 0 ||
-	    hetzner_fleet_choices_parse(argv[2], choices, FLEET_CHOICES_MAX, &options.choice_count,
-					err) < 0)
+	    server_choices_parse(argv[2], choices, FLEET_CHOICES_MAX, &options.choice_count, err) <
+		    0)
 		return -1;
 	options.hetzner = hetzner;
 	options.user_data = user_data;

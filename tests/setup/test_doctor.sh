@@ -161,6 +161,48 @@ api DELETE "/networks/$(network_id)" >/dev/null
 check_output "the network is gone" "1: net-exists; " here
 check "… which is explained" explains
 
+# ---- what the orchestrator is told to order
+healthy orders
+cp "$ENV_FILE" "$TEST_DIR/good.env"
+ordering() { # lines of the environment file
+	printf '%s\n' RGRID_PROVIDER=hetzner "$@" >>"$ENV_FILE"
+	here
+	cp "$TEST_DIR/good.env" "$ENV_FILE"
+}
+evidence() { python3 -c 'import json, sys; print(*[c["evidence"] + " | " + c["fix"] for c in json.load(open(sys.argv[1]))["checks"] if c["id"] == sys.argv[2]])' "$TEST_DIR/.findings" "$1"; }
+check_output "what is ordered by default can be had" "0: ; " ordering
+check_output "one of two server types is withdrawn" "0: ; choice-types" ordering RGRID_SERVER_TYPES=cx22:nbg1,cx33:nbg1
+check "… and named, with what takes its place" grep -q '^1 of 2 choices cannot be had: cx22 is not sold at nbg1 since 2026-01-01 | take cx23:nbg1 instead of cx22:nbg1: ' <<<"$(evidence choice-types)"
+check_output "all are" "1: choice-types; " ordering "RGRID_SERVER_TYPES='cx22:nbg1, cx32:hel1'"
+check "… which is explained" explains
+check_output "a server type that is none" "1: choice-types; " ordering RGRID_SERVER_TYPES=cx99:nbg1
+check "… which is explained" explains
+check_output "one that is not sold there, without a private network" "0: ; env-file choice-types" ordering RGRID_SERVER_TYPES=cx23:nbg1,cpx12:nbg1,cx23:ash RGRID_NETWORK_ID= RGRID_PRIVATE_DB_IP=
+check_output "no choice at all" "1: choice-types; " ordering RGRID_SERVER_TYPES=cx23
+check "… which is explained" explains
+fault "retired:type=cx23"
+check_output "a type that was taken away" "0: ; choice-types" ordering RGRID_SERVER_TYPES=cx33:nbg1,cx23:nbg1
+faults_end
+fault "deprecated:type=cx23,location=nbg1,seconds=8640000"
+check_output "a type whose end is announced" "0: ; choice-types" ordering RGRID_SERVER_TYPES=cx23:nbg1
+check "… with its day" grep -q "cx23 is sold at nbg1 until $(date -u -d '+100 days' +%Y-%m)" <<<"$(evidence choice-types)"
+check_output "… elsewhere is of no interest" "0: ; " ordering RGRID_SERVER_TYPES=cx23:hel1
+faults_end
+check_output "a location that is none" "0: ; choice-locations" ordering RGRID_SERVER_TYPES=cx23:nbg1,cx23:dus1
+check_output "… the only one" "1: choice-locations; " ordering RGRID_SERVER_TYPES=cx23:dus1
+check "… which is explained" explains
+check_output "a location that the private network does not reach" "0: ; choice-locations" ordering RGRID_SERVER_TYPES=cpx22:nbg1,cpx22:sin
+check "… which is explained" explains
+check_output "an image that is none" "1: choice-image; " ordering RGRID_SERVER_IMAGE=debian-7
+check "… which is explained" explains
+check_output "an image on its way out" "0: ; choice-image" ordering RGRID_SERVER_IMAGE=ubuntu-20.04
+check "… with the day" grep -q 'image ubuntu-20.04 is deprecated since 2025-05-05' <<<"$(evidence choice-image)"
+check_output "a snapshot that is none" "1: choice-image; " ordering RGRID_SERVER_IMAGE=12345
+check_output "the number of an image" "0: ; " ordering RGRID_SERVER_IMAGE=114690387
+check_output "… of another architecture" "1: choice-image; " ordering RGRID_SERVER_IMAGE=114690387 RGRID_SERVER_TYPES=cax11:nbg1
+check_output "… than one of the choices" "0: ; choice-image" ordering RGRID_SERVER_IMAGE=114690387 RGRID_SERVER_TYPES=cax11:nbg1,cx23:nbg1
+check_output "nothing is looked at for another provider" "0: ; " ordering RGRID_PROVIDER=local RGRID_SERVER_TYPES=nonsense
+
 healthy "who is who"
 server_create rgrid2 '"rgrid-role":"control"' >/dev/null
 check_output "two servers have the control label" "0: ; net-server" found

@@ -108,6 +108,18 @@ check_output "one of another CA" "db-certificate=broken" finds
 check "… is replaced by db expose" mend
 check_output "… and all is well" "" finds
 
+on ctl pg_createcluster 15 second -p 5435 >/dev/null 2>&1
+with() { on ctl "$RGRIDD" doctor --json "$@" 2>/dev/null | jq -r '[.checks[] | select(.group == "database" and .finding != "ok"
+	and .id != "db-answers" and .id != "db-schema") | "\(.id)=\(.finding)"] | join(" ")'; }
+check_output "of two clusters it has to be told which" 1 eval 'with | grep -c db-listening=skipped'
+check_output "… and says so" "say which: --cluster VERSION/NAME" \
+	eval "on ctl '$RGRIDD' doctor --json 2>/dev/null | jq -r '.checks[] | select(.id == \"db-listening\") | .fix'"
+check_output "… and when told, all is well" "" with --cluster 15/main
+mv /etc/rgrid/pki "$TEST_DIR/pki"
+check_output "the CA is elsewhere" "db-certificate=broken" with --cluster 15/main
+check_output "… and when told, all is well" "" with --cluster 15/main --pki-dir "$TEST_DIR/pki"
+mv "$TEST_DIR/pki" /etc/rgrid/pki
+pg_dropcluster 15 second
 sql "ALTER ROLE w1 CREATEDB"
 check_output "a worker's login that may more" "db-rights=broken" finds
 sql "ALTER ROLE w1 NOCREATEDB"

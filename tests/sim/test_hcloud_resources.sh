@@ -40,6 +40,11 @@ fault 'retired:type=cx33'
 check_output "a type that is taken away is not listed" 0 field '.server_types | length' GET '/server_types?name=cx33'
 check_output "… nor found" "404 not_found" code GET /server_types/115
 check_output "… nor ordered" "422 invalid_input" code POST /servers "$(order late | sed s/cx23/cx33/)"
+fault 'deprecated:type=cx23,location=fsn1,seconds=86400'
+check_output "a type whose end is announced" '[["fsn1",true],["hel1",false]]' \
+	field '[.server_types[0].locations[] | select(.name!="nbg1") | [.name,.deprecation!=null]]' GET '/server_types?name=cx23'
+check_output "… can still be ordered" 201 status POST /servers "$(order ends)"
+api DELETE "/servers/$(field '.servers[0].id' GET '/servers?name=ends')" >/dev/null
 sim DELETE /faults >/dev/null
 check_output "prices of all types" true field '.pricing.server_types | length > 20' GET /pricing
 check_output "… of addresses" '["0.0008000000","0.5000000000"]' \

@@ -16,7 +16,8 @@ static const char type_text[] =
 		"0.0056005") "],"
 			     "\"locations\":[{\"id\":1,\"name\":\"fsn1\",\"available\":false,"
 			     "\"deprecation\":null},{\"id\":3,\"name\":\"hel1\",\"available\":true,"
-			     "\"deprecation\":{\"announced\":\"2026-01-01T00:00:00Z\"}},"
+			     "\"deprecation\":{\"announced\":\"2026-01-01T00:00:00Z\","
+			     "\"unavailable_after\":\"2026-04-01T00:00:00Z\"}},"
 			     "{\"id\":9,\"name\":\"moon\"}]}";
 static const char image_text[] =
 	"{\"id\":7,\"name\":null,\"description\":\"golden\",\"type\":\"snapshot\",\"status\":"
@@ -176,6 +177,8 @@ TEST(a_server_type_has_its_prices)
 	EXPECT_INT(type.prices[1].hourly_micros, 5601);
 	EXPECT(type.prices[1].available);
 	EXPECT(type.prices[1].deprecated);
+	EXPECT_INT(type.prices[0].unavailable_us, 0);
+	EXPECT_INT(type.prices[1].unavailable_us, INT64_C(1775001600000000));
 }
 
 TEST(half_a_gigabyte_is_read)

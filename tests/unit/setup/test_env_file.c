@@ -263,3 +263,27 @@ TEST(a_new_file_is_made_and_an_absent_one_sets_nothing)
 	EXPECT_ERR(env_file_set("no/such/dir/absent.env", "7", "10.0.1.2", &changed, &err), err,
 		   ERR_NOT_FOUND);
 }
+
+static void expect_found(const char *text, const char *value)
+{
+	struct buf out;
+
+	buf_init(&out, TEXT_MAX);
+	EXPECT(env_text_find(text, strlen(text), "RGRID_SERVER_TYPES", &out) == (value != NULL));
+	EXPECT_STR(out.data, value != NULL ? value : "");
+	buf_release(&out);
+}
+
+TEST(other_names_are_found)
+{
+	expect_found("", NULL);
+	expect_found("RGRID_SERVER_TYPES", NULL);
+	expect_found("RGRID_SERVER_TYPE=cx23:nbg1\n", NULL);
+	expect_found("# RGRID_SERVER_TYPES=cx23:nbg1\n", NULL);
+	expect_found("A=\\\nRGRID_SERVER_TYPES=cx23:nbg1\n", NULL);
+	expect_found("RGRID_SERVER_TYPES=\n", "");
+	expect_found(BLOCK "export RGRID_SERVER_TYPES = 'cx23:nbg1, cx33:nbg1' \nA=1",
+		     "cx23:nbg1, cx33:nbg1");
+	expect_found("RGRID_SERVER_TYPES=a:b\nRGRID_SERVER_TYPES=c:d", "c:d");
+	expect_found(MARKS("RGRID_SERVER_TYPES=\"a:b\"\n"), "a:b");
+}

@@ -1,8 +1,6 @@
-#include <stdio.h>
-#include <string.h>
+#include "core/server_choice.h"
 
-#include "base/str.h"
-#include "orchestrator/hetzner_fleet.h"
+#include <string.h>
 
 static int take(const char *text, size_t bytes, char out[FLEET_NAME_BYTES])
 {
@@ -15,8 +13,8 @@ static int take(const char *text, size_t bytes, char out[FLEET_NAME_BYTES])
 	return 0;
 }
 
-int hetzner_fleet_choices_parse(const char *text, struct hetzner_fleet_choice *choices, size_t max,
-				size_t *ret_count, struct error *err)
+int server_choices_parse(const char *text, struct server_choice *choices, size_t max,
+			 size_t *ret_count, struct error *err)
 {
 	size_t count = 0;
 
