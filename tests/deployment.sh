@@ -5,8 +5,7 @@
 #   deployment_enter SCRIPT "$@"    starts the script anew in a system of its own (private_system.sh)
 #   deployment_cloud [options]      hcloud-sim with machines; the server "control" runs
 #   on_control COMMAND…             runs COMMAND on it: its network, with the API's address and token
-#   deployment_setup                network, database, roles, certificate, bundle, API key; nothing runs yet but
-#                                   PostgreSQL
+#   deployment_setup                network setup, db expose, server setup; nothing runs yet but PostgreSQL
 #   deployment_start [NAME=VALUE…]  API, the workers' API and the orchestrator, with more settings for the latter
 #   daemon_start NAME COMMAND…      starts it on the control server; its log is $TEST_DIR/NAME.log
 #   daemon_kill NAME SIGNAL         ends it, and waits for it
@@ -15,7 +14,7 @@
 #   deployment_down                 for tap_at_exit: ends everything
 #   deployment_show                 the ends of all logs
 #
-# Sets CONTROL (the server's id), RGRID, RGRIDD, RGRID_URL, RGRID_TOKEN.
+# Sets CONTROL (the server's id), RGRID, RGRIDD, RGRID_NETWORK_ID, RGRID_URL, RGRID_TOKEN.
 
 . tests/private_system.sh
 . tests/machines.sh
@@ -25,7 +24,6 @@ RGRID_BUILD=$(realpath "${RGRID_BUILD:-build}")
 RGRID=$RGRID_BUILD/rgrid
 RGRIDD=$RGRID_BUILD/rgridd
 DEPLOYMENT_API_PORT=8420 # on the control server's loopback
-DEPLOYMENT_URL=http://127.0.0.1:8000
 declare -A daemon_pids=()
 
 deployment_enter() {
@@ -76,51 +74,47 @@ deployment_cloud() {
 	wait_until 20 daemon_says forward ready
 }
 
-as_postgres() {
+sql() {
 	setpriv --reuid=postgres --regid=postgres --clear-groups --reset-env -- \
-		env RGRID_DATABASE='host=/run/postgresql user=postgres dbname=rgrid' "$@"
+		psql -XAtq -h /run/postgresql -v ON_ERROR_STOP=1 -c "$1" rgrid
 }
-sql() { as_postgres psql -XAtq -v ON_ERROR_STOP=1 -c "$1" "${2-rgrid}"; }
 
 deployment_database() {
 	on_control pg_createcluster 15 main >/dev/null 2>&1 || return 1
-	on_control pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1 7>&- || return 1
-	sql 'CREATE DATABASE rgrid' postgres
-	as_postgres "$RGRIDD" db migrate >/dev/null
-	sql "ALTER ROLE rgrid_api PASSWORD 'a'; ALTER ROLE rgrid_orchestrator PASSWORD 'o'"
+	on_control pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1 7>&-
 }
 deployment_setup() {
 	on_control "$RGRID" network setup && deployment_database && on_control "$RGRID" db expose && deployment_server
 }
 deployment_server() {
-	bundle=$("$RGRIDD" bundle make --json --data-dir "$TEST_DIR/data" | sed 's/.*"sha256": "\([0-9a-f]*\)".*/\1/')
-	RGRID_TOKEN=$(as_postgres "$RGRIDD" key create --scopes read,run,admin first) || return 1
-	RGRID_URL=$DEPLOYMENT_URL
-	export RGRID_URL RGRID_TOKEN
+	on_control "$RGRID" server setup --env-file "$TEST_DIR/user.env" || return 1
+	# shellcheck disable=SC2034
+	RGRID_NETWORK_ID=$(sed -n 's/^RGRID_NETWORK_ID=//p' /etc/rgrid/orchestrator.env)
+	set -a
+	# shellcheck disable=SC1091
+	. "$TEST_DIR/user.env"
+	set +a
 }
-api_answers() { on_control curl -sf -m 5 "$DEPLOYMENT_URL/livez"; }
-deployment_api() {
-	daemon_start api "$RGRIDD" api --database "$api_database" --data-dir "$TEST_DIR/data" --listen 127.0.0.1:8000
+deployment_daemon() { # name, verb, its files of environment, more settings
+	local name=$1 verb=$2 files=$3
+	shift 3
+	# As systemd starts it.
+	# shellcheck disable=SC2016
+	daemon_start "$name" sh -c 'set -a
+		for file in $1; do . "/etc/rgrid/$file.env"; done
+		shift
+		exec env HOME=/var/lib/rgrid "$@"' - "$files" "$@" \
+		setpriv --reuid=rgrid --regid=rgrid --init-groups "$RGRIDD" "$verb"
 }
-deployment_workers_api() {
-	daemon_start workers-api "$RGRIDD" api --database "$api_database" --data-dir "$TEST_DIR/data" --listen 10.0.1.2:8443 \
-		--serve workers --tls-file /etc/rgrid/pki/api.pem
-}
+api_answers() { on_control curl -sf -m 5 "$RGRID_URL/livez"; }
+deployment_api() { deployment_daemon api api api; }
+deployment_workers_api() { deployment_daemon workers-api api 'api api-workers'; }
+deployment_orchestrator() { deployment_daemon orchestrator orchestrator orchestrator "${orchestrator_settings[@]}"; }
 deployment_start() {
 	orchestrator_settings=("$@")
-	api_database='host=127.0.0.1 dbname=rgrid user=rgrid_api password=a'
 	deployment_api
 	deployment_workers_api
 	deployment_orchestrator && wait_until 20 api_answers
-}
-deployment_orchestrator() {
-	local database='host=127.0.0.1 dbname=rgrid'
-	set -a
-	# shellcheck disable=SC1091
-	. /etc/rgrid/orchestrator.env
-	set +a
-	daemon_start orchestrator env "${orchestrator_settings[@]}" "$RGRIDD" orchestrator --database "$database user=rgrid_orchestrator password=o" \
-		--provider hetzner --worker-api-url https://10.0.1.2:8443 --worker-bundle "$bundle"
 }
 
 deployment_down() {

@@ -16,6 +16,7 @@
 #include "setup/env_file.h"
 #include "setup/operator.h"
 #include "setup/pki.h"
+#include "setup/server_setup.h"
 #include "setup/up.h"
 
 #define SCOPES_DEFAULT "read,run"
@@ -126,6 +127,23 @@ static int run_db_expose(struct rgridd_call *call, struct error *err)
 	int result = db_expose(&call->expose, err);
 	opt_list_release(&call->expose.public_workers);
 	return result;
+}
+
+static int run_server_setup(struct rgridd_call *call, struct error *err)
+{
+	CLEANUP(cleanup_free) char *directory = xstrdup(call->self);
+	const struct server_setup_options options = {
+		.conf = &call->conf,
+		.program_directory = directory,
+		.cluster = call->expose.cluster,
+		.private_ip = call->expose.private_ip,
+		.env_file = call->env_file,
+		.dry_run = call->network.dry_run,
+		.json = call->json,
+	};
+
+	*strrchr(directory, '/') = '\0';
+	return server_setup(&options, err);
 }
 
 static int run_bundle_make(struct rgridd_call *call, struct error *err)
@@ -260,6 +278,8 @@ static const char up_description[] =
 #define NETWORK_OPTIONS "name ip-range subnet ip server orchestrator-env"
 /* The network needs the API's token, which is in the environment, and no parameters. */
 #define CONF_NETWORK ((enum conf_user)0)
+/* What `server setup` makes has fixed places, which the units name. */
+#define CONF_SERVER ((enum conf_user)0)
 
 static const char network_setup_description[] =
 	"Finds or creates the network and its subnet, attaches this server at the address that "
@@ -281,6 +301,12 @@ static const char db_expose_description[] =
 	"takes the port from the private side only, and then the proof. Run it again whenever you "
 	"like. Needs root. Without a private network, --public-ip and one --public-worker for "
 	"each worker open the public address to these alone.";
+
+static const char server_setup_description[] =
+	"Makes of this Debian the control server: the user rgrid, database and logins in "
+	"PostgreSQL, the certificate of the workers' API, the worker bundle, the daemons' "
+	"environment in /etc/rgrid, the first API key; then starts the daemons if systemd has "
+	"their units. Run it again whenever you like, and after an upgrade. Needs root.";
 
 static const char bundle_make_description[] =
 	"Packs rgrid-worker of this installation, crun and nft of this system, and the libraries "
@@ -308,6 +334,8 @@ static const struct rgridd_verb verbs[] = {
 	 "cluster database private-ip db-subnet orchestrator-env pki-dir public-ip public-worker "
 	 "rotate-certificate undo dry-run json",
 	 run_db_expose, db_expose_description},
+	{"server setup", "[options]", "Make of this machine the control server", CONF_SERVER, 0,
+	 "cluster private-ip env-file dry-run json", run_server_setup, server_setup_description},
 	{"bundle make", "[options]", "Pack what a new machine needs to be a worker", CONF_BUNDLE, 0,
 	 "json", run_bundle_make, bundle_make_description},
 	{"key create", "[options] NAME", "Make an API key and print it", CONF_OPERATOR, 1,

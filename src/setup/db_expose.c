@@ -143,7 +143,10 @@ static int look_around(struct db_task *task, struct error *err)
 	if (task->in_force.version_num < VERSION_NUM_MIN)
 		return error_set(err, ERR_CONFLICT, "PostgreSQL is %lld, %d is needed",
 				 (long long)(task->in_force.version_num / 10000), PG_VERSION_MIN);
-	if (!task->in_force.database_exists) {
+	/* Nobody named it: `rgrid server setup` makes it, before or after. */
+	bool is_named = task->options->database != NULL ||
+			conf_text(task->options->conf, CONF_DATABASE)[0] != '\0';
+	if (!task->in_force.database_exists && is_named) {
 		(void)error_set(err, ERR_NOT_FOUND, "PostgreSQL %s/%s has no database \"%s\"",
 				task->cluster.version, task->cluster.name, task->exposure.database);
 		return error_hint(err, "name it: --dbname");

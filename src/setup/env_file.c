@@ -245,6 +245,34 @@ void env_text_unset(const char *text, size_t bytes, struct buf *out)
 		rewrite(text, bytes, "# ", &found, false, out);
 }
 
+void env_text_assign(const char *text, size_t bytes, const struct env_assignment *assignment,
+		     struct buf *out)
+{
+	struct walk walk = {.at = text, .end = text + bytes};
+	struct line line;
+	const char *in_force = NULL;
+	bool in_line = false; /* the one in force, which may go on over several */
+
+	for (bool continues = false; walk_next(&walk, &line); continues = walk.continued) {
+		if (!continues && value_of(line.start, line.bytes, assignment->name) != NULL)
+			in_force = line.start;
+	}
+	walk = (struct walk){.at = text, .end = text + bytes};
+	while (walk_next(&walk, &line)) {
+		if (line.start == in_force)
+			buf_appendf(out, "%s=%s\n", assignment->name, assignment->value);
+		in_line = line.start == in_force || in_line;
+		if (!in_line)
+			buf_append(out, line.start, line.bytes);
+		in_line = in_line && walk.continued;
+	}
+	if (in_force != NULL)
+		return;
+	if (out->bytes > 0 && out->data[out->bytes - 1] != '\n')
+		buf_append_char(out, '\n');
+	buf_appendf(out, "%s=%s\n", assignment->name, assignment->value);
+}
+
 /* An absent file reads as empty. */
 static int read_text(const char *path, struct buf *out, bool *ret_exists, struct error *err)
 {
@@ -304,6 +332,35 @@ int env_file_set(const char *path, const char *network_id, const char *db_ip, bo
 	if (read_text(path, &before, NULL, err) < 0)
 		return -1;
 	env_text_set(before.data, before.bytes, network_id, db_ip, &after);
+	return replace(path, &before, &after, ret_changed, err);
+}
+
+int env_file_assign(const char *path, const struct env_assignment *assignments, size_t count,
+		    bool *ret_changed, struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf before;
+	CLEANUP(cleanup_buf) struct buf after;
+
+	buf_init(&before, ENV_FILE_BYTES_MAX);
+	buf_init(&after, ENV_FILE_BYTES_MAX);
+	if (read_text(path, &before, NULL, err) < 0)
+		return -1;
+	buf_append(&after, before.data, before.bytes);
+	for (size_t i = 0; i < count; i++) {
+		CLEANUP(cleanup_buf) struct buf found;
+		CLEANUP(cleanup_buf) struct buf next;
+		buf_init(&found, ENV_FILE_BYTES_MAX);
+		buf_init(&next, ENV_FILE_BYTES_MAX);
+		if (env_text_find(after.data, after.bytes, assignments[i].name, &found) &&
+		    found.bytes == strlen(assignments[i].value) &&
+		    memcmp(found.data, assignments[i].value, found.bytes) == 0)
+			continue;
+		env_text_assign(after.data, after.bytes, &assignments[i], &next);
+		if (next.overflowed)
+			return error_set(err, ERR_TOO_LARGE, "%s is too large", path);
+		buf_clear(&after);
+		buf_append(&after, next.data, next.bytes);
+	}
 	return replace(path, &before, &after, ret_changed, err);
 }
 

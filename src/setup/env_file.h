@@ -39,6 +39,15 @@ void env_text_set(const char *text, size_t bytes, const char *network_id, const 
 /* The text in which neither is set. */
 void env_text_unset(const char *text, size_t bytes, struct buf *out);
 
+/* Any other name that is ours to write. The value has no quotes, line ends and backslashes. */
+struct env_assignment {
+	const char *name, *value;
+};
+/* The text in which the name has this value: the last line that assigns it, which is the one in
+ * force, is replaced; without one it goes to the end. All other lines stay, byte by byte. */
+void env_text_assign(const char *text, size_t bytes, const struct env_assignment *assignment,
+		     struct buf *out);
+
 /* An absent file sets nothing: *ret_exists (may be NULL) tells. */
 MUST_CHECK int env_file_read(const char *path, struct env_values *ret, bool *ret_exists,
 			     struct error *err);
@@ -48,6 +57,9 @@ bool env_file_find(const char *path, const char *name, struct buf *out);
  * *ret_changed: whether the file had to be written. */
 MUST_CHECK int env_file_set(const char *path, const char *network_id, const char *db_ip,
 			    bool *ret_changed, struct error *err);
+/* As env_file_set, for all of them in one write. */
+MUST_CHECK int env_file_assign(const char *path, const struct env_assignment *assignments,
+			       size_t count, bool *ret_changed, struct error *err);
 /* An absent file is fine. */
 MUST_CHECK int env_file_unset(const char *path, bool *ret_changed, struct error *err);
 /* Whether env_file_set can write there: the directory exists and takes files from us. */

@@ -14,6 +14,7 @@
 #include "base/spawn.h"
 #include "base/str.h"
 #include "conf/conninfo.h"
+#include "store/migrate.h"
 #include "store/queries.h"
 
 #define OUTPUT_BYTES_MAX  ((size_t)64 * 1024)
@@ -164,23 +165,55 @@ int pg_debian_find(const char *wanted, struct pg_debian *ret, struct error *err)
 	return error_hint(err, "say which: --cluster VERSION/NAME");
 }
 
-int pg_debian_connect(const struct pg_debian *cluster, struct pg **ret, struct error *err)
+/* "peer" authentication asks for the effective user of whoever connects. */
+static int become_owner(const struct pg_debian *cluster, struct error *err)
+{
+	if (seteuid(cluster->uid) == 0)
+		return 0;
+	return error_set_errno(err, ERR_FORBIDDEN, errno, "cannot become %s", cluster->user);
+}
+
+/* Hands `result` on. */
+static int become_root(int result, struct error *err)
+{
+	if (seteuid(0) == 0)
+		return result;
+	return error_set_errno(err, ERR_INTERNAL, errno, "cannot become root again");
+}
+
+static void make_conninfo(const struct pg_debian *cluster, const char *database, struct buf *ret)
+{
+	buf_init(ret, CONNINFO_BYTES_MAX);
+	conninfo_append(ret, "host", cluster->socket);
+	buf_appendf(ret, " port='%u'", (unsigned)cluster->port);
+	conninfo_append(ret, "dbname", database);
+	conninfo_append(ret, "user", cluster->user);
+}
+
+int pg_debian_connect_to(const struct pg_debian *cluster, const char *database, struct pg **ret,
+			 struct error *err)
 {
 	CLEANUP(cleanup_buf) struct buf conninfo;
 
-	buf_init(&conninfo, CONNINFO_BYTES_MAX);
-	conninfo_append(&conninfo, "host", cluster->socket);
-	buf_appendf(&conninfo, " port='%u'", (unsigned)cluster->port);
-	conninfo_append(&conninfo, "dbname", "postgres");
-	conninfo_append(&conninfo, "user", cluster->user);
-	/* "peer" authentication asks for the effective user of whoever connects. */
-	if (seteuid(cluster->uid) != 0)
-		return error_set_errno(err, ERR_FORBIDDEN, errno, "cannot become %s",
-				       cluster->user);
-	int result = pg_open(conninfo.data, ret, err);
-	if (seteuid(0) != 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot become root again");
-	return result;
+	make_conninfo(cluster, database, &conninfo);
+	if (become_owner(cluster, err) < 0)
+		return -1;
+	return become_root(pg_open(conninfo.data, ret, err), err);
+}
+
+int pg_debian_connect(const struct pg_debian *cluster, struct pg **ret, struct error *err)
+{
+	return pg_debian_connect_to(cluster, "postgres", ret, err);
+}
+
+int pg_debian_migrate(const struct pg_debian *cluster, const char *database, struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf conninfo;
+
+	make_conninfo(cluster, database, &conninfo);
+	if (become_owner(cluster, err) < 0)
+		return -1;
+	return become_root(migrate_run(conninfo.data, err), err);
 }
 
 void pg_in_force_release(struct pg_in_force *in_force)

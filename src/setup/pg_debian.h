@@ -31,6 +31,13 @@ void pg_debian_release(struct pg_debian *cluster);
 MUST_CHECK int pg_debian_connect(const struct pg_debian *cluster, struct pg **ret,
 				 struct error *err);
 
+/* As above, to another database than "postgres". */
+MUST_CHECK int pg_debian_connect_to(const struct pg_debian *cluster, const char *database,
+				    struct pg **ret, struct error *err);
+/* migrate_run as its superuser. */
+MUST_CHECK int pg_debian_migrate(const struct pg_debian *cluster, const char *database,
+				 struct error *err);
+
 /* What is in force. */
 struct pg_in_force {
 	char *listen_addresses, *listen_source;

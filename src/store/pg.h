@@ -84,7 +84,8 @@ MUST_CHECK int pg_wait(struct pg *pg, uint64_t timeout_ms, bool *ret_woken, stru
 /* The socket, for an event loop that calls pg_wait(…, 0, …) when it is readable; -1 when down. */
 int pg_socket(const struct pg *pg);
 
-/* Several statements (no parameters, no results): migrations only. */
+/* Several statements (no parameters, no results): migrations, and what takes no parameters in
+ * PostgreSQL, as a statement of sql/queries made it with format(). */
 MUST_CHECK int pg_run_script(struct pg *pg, const char *sql, struct error *err);
 
 /* A fixed number of connections shared by threads; opened as needed, waits when all are out. */

@@ -48,6 +48,35 @@ static struct env_values read_text(const char *text)
 	return values;
 }
 
+static void expect_assigned(const char *before, const char *after)
+{
+	const struct env_assignment assignment = {"NAME", "new"};
+	struct buf out;
+	buf_init(&out, TEXT_MAX);
+	env_text_assign(before, strlen(before), &assignment, &out);
+	EXPECT_STR(out.data, after);
+	struct buf again;
+	buf_init(&again, TEXT_MAX);
+	env_text_assign(out.data, out.bytes, &assignment, &again);
+	EXPECT_STR(again.data, after);
+	buf_release(&again);
+	buf_release(&out);
+}
+
+TEST(a_name_is_assigned_and_all_else_stays)
+{
+	expect_assigned("", "NAME=new\n");
+	expect_assigned("A=1", "A=1\nNAME=new\n");
+	expect_assigned("# NAME=x\nNAMES=y\nXNAME=z\n", "# NAME=x\nNAMES=y\nXNAME=z\nNAME=new\n");
+	expect_assigned(" A = 1 \r\nNAME='old'\nB=\"2\"", " A = 1 \r\nNAME=new\nB=\"2\"");
+	/* The last one is in force. */
+	expect_assigned("NAME=1\nA=1\nNAME=2\nB=2\n", "NAME=1\nA=1\nNAME=new\nB=2\n");
+	/* A value that goes on is one; a line that is part of another's value assigns nothing. */
+	expect_assigned("NAME=old\\\nolder\\\noldest\nA=1\n", "NAME=new\nA=1\n");
+	expect_assigned("A=1\\\nNAME=x\n", "A=1\\\nNAME=x\nNAME=new\n");
+	expect_assigned(BLOCK "NAME=old\n" BLOCK, BLOCK "NAME=new\n" BLOCK);
+}
+
 TEST(values_are_read_as_systemd_reads_them)
 {
 	struct env_values values = read_text("A=1\nRGRID_NETWORK_ID = 12 \n"

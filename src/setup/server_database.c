@@ -1,0 +1,277 @@
+/* The steps of `rgrid server setup` in PostgreSQL: database, schema, logins, the first key. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "conf/conninfo.h"
+#include "setup/account.h"
+#include "setup/env_file.h"
+#include "setup/server_steps.h"
+#include "store/migrate.h"
+#include "store/queries.h"
+#include "store/scram.h"
+
+#define DATABASE_VARIABLE "RGRID_DATABASE"
+#define DATA_DIR_VARIABLE "RGRID_DATA_DIR"
+#define TOKEN_VARIABLE	  "RGRID_TOKEN"
+#define PASSWORD_CHARS	  40
+#define KEY_NAME	  "rgrid server setup"
+
+/* A daemon's login, and the file that says it. */
+struct login {
+	const char *role;
+	const char *env_file;
+	bool has_data_dir; /* the file names the data directory, too */
+};
+
+static const struct login api_login = {"rgrid_api", SERVER_API_ENV, true};
+static const struct login orchestrator_login = {"rgrid_orchestrator", ENV_FILE_DEFAULT, false};
+
+static int database_exists(struct server_task *task, bool *ret, struct error *err)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+
+	pg_param_text(&params, SERVER_DATABASE);
+	if (pg_debian_connect(&task->cluster, &pg, err) < 0 ||
+	    pg_run(pg, &query_server_database_exists, &params, &result, err) < 0)
+		return -1;
+	*ret = pg_get_bool(result, 0, 0);
+	return 0;
+}
+
+/* Runs the statement that the query makes of the parameters. */
+static int run_made(struct server_task *task, const struct pg_statement *query,
+		    const struct pg_params *params, struct error *err)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+
+	if (pg_debian_connect(&task->cluster, &pg, err) < 0 ||
+	    pg_run(pg, query, params, &result, err) < 0)
+		return -1;
+	return pg_run_script(pg, pg_get_text(result, 0, 0), err);
+}
+
+int server_look_database(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	bool exists = false;
+
+	server_note(task, "Database %s in PostgreSQL %s/%s, port %u", SERVER_DATABASE,
+		    task->cluster.version, task->cluster.name, (unsigned)task->cluster.port);
+	if (database_exists(task, &exists, err) < 0)
+		return -1;
+	*ret_needed = !exists;
+	return 0;
+}
+
+int server_apply_database(struct server_task *task, struct error *err)
+{
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+
+	pg_param_text(&params, SERVER_DATABASE);
+	return run_made(task, &query_server_create_database, &params, err);
+}
+
+int server_look_schema(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	bool exists = false;
+	bool current = false;
+
+	server_note(task, "Schema, functions and roles of this version");
+	if (database_exists(task, &exists, err) < 0)
+		return -1;
+	if (exists && (pg_debian_connect_to(&task->cluster, SERVER_DATABASE, &pg, err) < 0 ||
+		       migrate_check(pg, &current, err) < 0))
+		return -1;
+	*ret_needed = !current;
+	return 0;
+}
+
+int server_apply_schema(struct server_task *task, struct error *err)
+{
+	return pg_debian_migrate(&task->cluster, SERVER_DATABASE, err);
+}
+
+static bool value_is(const char *conninfo, const char *key, const char *wanted)
+{
+	CLEANUP(cleanup_free) char *value = conninfo_value(conninfo, key);
+	return value != NULL && str_eq(value, wanted);
+}
+
+/* Whether it is one that we wrote: what it says is ours to replace. */
+static bool is_our_login(const struct login *login, const char *conninfo)
+{
+	return value_is(conninfo, "host", "127.0.0.1") && value_is(conninfo, "user", login->role) &&
+	       value_is(conninfo, "dbname", SERVER_DATABASE);
+}
+
+static bool says_data_dir(const struct login *login)
+{
+	CLEANUP(cleanup_buf) struct buf value;
+
+	buf_init(&value, ENV_FILE_BYTES_MAX);
+	return !login->has_data_dir || env_file_find(login->env_file, DATA_DIR_VARIABLE, &value);
+}
+
+/* Whether the file's login must be made anew. One that is somebody else's is never replaced. */
+static int login_is_dead(const struct login *login, bool *ret, struct error *err)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_buf) struct buf conninfo;
+
+	buf_init(&conninfo, ENV_FILE_BYTES_MAX);
+	*ret = true;
+	if (!env_file_find(login->env_file, DATABASE_VARIABLE, &conninfo))
+		return 0;
+	if (pg_open(conninfo.data, &pg, err) == 0) {
+		*ret = false;
+		return 0;
+	}
+	if (!is_our_login(login, conninfo.data)) {
+		(void)error_wrap(err, DATABASE_VARIABLE " in %s, which RGrid did not write",
+				 login->env_file);
+		return error_hint(err, "mend that line, or remove it for a login of RGrid's");
+	}
+	error_clear(err);
+	return 0;
+}
+
+static int look_login(struct server_task *task, const struct login *login, bool *ret_needed,
+		      struct error *err)
+{
+	bool dead = false;
+
+	server_note(task, "Login %s in %s", login->role, login->env_file);
+	if (login_is_dead(login, &dead, err) < 0)
+		return -1;
+	*ret_needed = dead || !server_env_is_ours(task, login->env_file) || !says_data_dir(login);
+	return 0;
+}
+
+static int make_login(struct server_task *task, const struct login *login, struct error *err)
+{
+	char password[PASSWORD_CHARS + 1];
+	char verifier[SCRAM_VERIFIER_BYTES];
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	bool changed = false;
+
+	base62_random(password, PASSWORD_CHARS);
+	scram_verifier_random(password, verifier);
+	pg_param_text(&params, login->role);
+	pg_param_text(&params, verifier);
+	if (run_made(task, &query_server_set_verifier, &params, err) < 0)
+		return -1;
+	/* A URI has neither blanks nor quotes: systemd and shells read it alike. */
+	CLEANUP(cleanup_free)
+	char *uri = xasprintf("postgresql://%s:%s@127.0.0.1:%u/%s", login->role, password,
+			      (unsigned)task->cluster.port, SERVER_DATABASE);
+	const struct env_assignment assignment = {DATABASE_VARIABLE, uri};
+	return env_file_assign(login->env_file, &assignment, 1, &changed, err);
+}
+
+static int apply_login(struct server_task *task, const struct login *login, struct error *err)
+{
+	const struct env_assignment data_dir = {DATA_DIR_VARIABLE, SERVER_STATE_DIR};
+	bool dead = false;
+	bool changed = false;
+
+	if (login_is_dead(login, &dead, err) < 0 || (dead && make_login(task, login, err) < 0))
+		return -1;
+	if (!says_data_dir(login) &&
+	    env_file_assign(login->env_file, &data_dir, 1, &changed, err) < 0)
+		return -1;
+	if (server_env_own(task, login->env_file, err) < 0 || login_is_dead(login, &dead, err) < 0)
+		return -1;
+	if (!dead)
+		return 0;
+	(void)error_set(err, ERR_CONFLICT, "PostgreSQL refuses the new login %s", login->role);
+	return error_hint(err, "pg_hba.conf must let it in from 127.0.0.1 with scram-sha-256");
+}
+
+int server_look_api_login(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	return look_login(task, &api_login, ret_needed, err);
+}
+
+int server_apply_api_login(struct server_task *task, struct error *err)
+{
+	return apply_login(task, &api_login, err);
+}
+
+int server_look_orchestrator_login(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	return look_login(task, &orchestrator_login, ret_needed, err);
+}
+
+int server_apply_orchestrator_login(struct server_task *task, struct error *err)
+{
+	return apply_login(task, &orchestrator_login, err);
+}
+
+/* Whether there is a key that works: the file's, or any. */
+static int has_key(struct server_task *task, struct pg *pg, bool *ret, struct error *err)
+{
+	const char *path = task->options->env_file;
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+	CLEANUP(cleanup_buf) struct buf key;
+
+	buf_init(&key, ENV_FILE_BYTES_MAX);
+	*ret = false;
+	if (path != NULL) {
+		if (!env_file_find(path, TOKEN_VARIABLE, &key))
+			return 0;
+		return account_key_is_good(pg, key.data, ret, err);
+	}
+	pg_param_text(&params, ACCOUNT_DEFAULT_PROJECT);
+	if (pg_run(pg, &query_server_has_key, &params, &result, err) < 0)
+		return -1;
+	*ret = pg_get_bool(result, 0, 0);
+	return 0;
+}
+
+int server_look_key(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	const char *path = task->options->env_file;
+	bool schema_needed = false;
+	bool has = false;
+
+	if (server_look_schema(task, &schema_needed, err) < 0)
+		return -1;
+	server_note(task, "API key of the project %s%s%s", ACCOUNT_DEFAULT_PROJECT,
+		    path != NULL ? " in " : "", path != NULL ? path : "");
+	if (!schema_needed &&
+	    (pg_debian_connect_to(&task->cluster, SERVER_DATABASE, &pg, err) < 0 ||
+	     has_key(task, pg, &has, err) < 0))
+		return -1;
+	*ret_needed = !has;
+	return 0;
+}
+
+static int write_user_env(const struct server_task *task, struct error *err)
+{
+	CLEANUP(cleanup_free) char *url = server_api_url(task);
+	CLEANUP(cleanup_free)
+	char *text = xasprintf("RGRID_URL=%s\nRGRID_TOKEN=%s\n", url, task->key);
+
+	return fs_write_atomic(task->options->env_file, text, strlen(text), 0600, err);
+}
+
+int server_apply_key(struct server_task *task, struct error *err)
+{
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	int64_t project = 0;
+
+	if (pg_debian_connect_to(&task->cluster, SERVER_DATABASE, &pg, err) < 0 ||
+	    account_project_ensure(pg, ACCOUNT_DEFAULT_PROJECT, &project, err) < 0 ||
+	    account_key_create(pg, project, KEY_NAME, SCOPE_ALL, 0, task->key, err) < 0)
+		return -1;
+	task->key_is_printed = task->options->env_file == NULL;
+	return task->key_is_printed ? 0 : write_user_env(task, err);
+}

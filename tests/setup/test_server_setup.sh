@@ -1,0 +1,187 @@
+#!/bin/bash
+# rgrid server setup on a real cluster of Debian's: what it makes is what the daemons need, a second run changes
+# nothing, lines of others stay, what is lost is mended, and a run that was cut off is completed.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/setup/exposed.sh
+tap_begin
+hosts_up
+cluster_port=5433
+on ctl pg_createcluster 15 main -p 5433 >/dev/null 2>&1
+on ctl pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1
+# The systemd of nobody.
+mkdir -p /run/systemd
+mount -t tmpfs tmpfs /run/systemd
+exposed_at_exit=$(declare -f tap_at_exit)
+eval "exposed_${exposed_at_exit}"
+daemons=()
+tap_at_exit() {
+	for pid in "${daemons[@]}"; do kill "$pid" && wait "$pid"; done 2>/dev/null
+	umount -l /run/systemd
+	exposed_tap_at_exit
+}
+
+setup() { on ctl "$RGRIDD" server setup "$@"; }
+refused() { # a part of why, command…
+	local code=0
+	"${@:2}" >"$TEST_DIR/.said" 2>&1 || code=$?
+	cat "$TEST_DIR/.said"
+	[ "$code" -ne 0 ] && grep -qE -- "$1" "$TEST_DIR/.said"
+}
+says() { grep -qE -- "$1" "$TEST_DIR/said"; }
+state() { # of all that may change
+	find /etc/rgrid /var/lib/rgrid -printf '%p %y %m %u %g %l\n' | sort
+	find /etc/rgrid /var/lib/rgrid -type f -exec sha256sum {} + | sort
+	grep -h rgrid /etc/passwd /etc/group
+	sql "SELECT rolname, rolpassword FROM pg_authid WHERE rolname LIKE 'rgrid%' ORDER BY 1"
+	sql "SELECT datname FROM pg_database ORDER BY 1"
+	[ "$(sql "SELECT count(*) FROM pg_database WHERE datname = 'rgrid'")" = 0 ] || sql "SELECT label FROM rg.api_key" rgrid
+}
+value() { sed -n "s/^$2=//p" "/etc/rgrid/$1.env"; }
+rights() { stat -c '%a %U:%G' "$@"; }
+
+# Of network setup, and by hand.
+printf '%s\n' '# ours, by hand' 'RGRID_WORKERS_MAX="3"' 'RGRID_PROVIDER=local' >/etc/rgrid/orchestrator.env
+printf '%s\n' '# BEGIN RGRID NETWORK (rgrid network setup writes what is between the marks)' 'RGRID_NETWORK_ID=7' \
+	'RGRID_PRIVATE_DB_IP=10.0.1.2' '# END RGRID NETWORK' '  RGRID_SLOTS = 2' >>/etc/rgrid/orchestrator.env
+printf '# no line end' >>/etc/rgrid/orchestrator.env
+grep -v PROVIDER /etc/rgrid/orchestrator.env >"$TEST_DIR/foreign"
+foreign() { grep -vE '^RGRID_(PROVIDER|DATABASE|WORKER_BUNDLE|WORKER_API_URL)=' /etc/rgrid/orchestrator.env; }
+
+state >"$TEST_DIR/before"
+check "a dry run says what it would do" setup --dry-run
+state >"$TEST_DIR/dry"
+check "… and changes nothing" diff "$TEST_DIR/before" "$TEST_DIR/dry"
+check "an address that is not ours is refused" refused "no interface" setup --private-ip 10.0.1.77
+check "only root may" refused "only root" setpriv --reuid=postgres --regid=postgres --clear-groups \
+	env HOME=/ "$RGRIDD" server setup
+
+check "the database can be exposed before it is made" rgridd_db
+setup >"$TEST_DIR/said" 2>"$TEST_DIR/wrong"
+check_output "server setup" 0 echo $?
+check "… says what it did" says '^✓ Database rgrid in PostgreSQL 15/main, port 5433 \(done\)$'
+check "… says how to start the daemons" says 'rgridd orchestrator\)$'
+check_output "… with no errors" "" cat "$TEST_DIR/wrong"
+check_output "the state is the user's" "750 rgrid:rgrid" rights /var/lib/rgrid
+check_output "the files are root's and its group's" "640 root:rgrid
+640 root:rgrid
+640 root:rgrid" rights /etc/rgrid/{api,api-workers,orchestrator}.env
+check_output "the certificate is the user's alone" "600 rgrid:rgrid" rights /etc/rgrid/pki/api.pem
+check_output "the orchestrator takes servers" hetzner value orchestrator RGRID_PROVIDER
+check_output "… which reach the API" https://10.0.1.2:8443 value orchestrator RGRID_WORKER_API_URL
+check_output "… and find the bundle" "$(value orchestrator RGRID_WORKER_BUNDLE)" \
+	sh -c 'cat /var/lib/rgrid/blobs/objects/*/* | sha256sum | cut -d" " -f1'
+check_output "lines of others stay" "$(cat "$TEST_DIR/foreign")" foreign
+
+state >"$TEST_DIR/once"
+check "a second run" setup
+state >"$TEST_DIR/twice"
+check "… changes nothing" diff "$TEST_DIR/once" "$TEST_DIR/twice"
+setup --json >"$TEST_DIR/json"
+check "… and says so in JSON" python3 -c '
+import json, sys
+result = json.load(open(sys.argv[1]))
+assert result["token"] is None and {step["state"] for step in result["steps"]} == {"kept"}, result' "$TEST_DIR/json"
+
+# The daemons, by the commands that it prints.
+daemon() { # name, which line of them
+	local command
+	command=$(sed -n "s|^  (set -a; |set -a; |p" "$TEST_DIR/said" | sed -n "$2s|)\$||p")
+	# No shell between, so that it is the daemon that is killed.
+	exec nsenter --net="/run/netns/$host_prefix-ctl" -- sh -c "$command" >"$TEST_DIR/$1.log" 2>&1
+}
+daemon api 1 &
+daemons+=($!)
+daemon workers-api 2 &
+daemons+=($!)
+answers() { on ctl curl -sf -m 5 http://127.0.0.1:8000/readyz; }
+works_for_workers() { on wrk curl -sf -m 5 --cacert /etc/rgrid/pki/ca.crt https://10.0.1.2:8443/livez; }
+users_route() { on wrk curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert /etc/rgrid/pki/ca.crt https://10.0.1.2:8443/api/v1/jobs; }
+check "the API runs as the user" wait_until 20 answers || cat "$TEST_DIR/api.log"
+check "the workers' API runs" wait_until 20 works_for_workers || cat "$TEST_DIR/workers-api.log"
+check_output "… and knows no route of users" 404 users_route
+sees_workers() { on ctl psql -XAtqc "SELECT count(*) FROM rg.worker" "$(value orchestrator RGRID_DATABASE)"; }
+check_output "the orchestrator's login sees workers" 0 sees_workers
+
+# The key.
+check "a key for a file" setup --env-file "$TEST_DIR/user.env"
+check_output "… which is its owner's alone" "600 root:root" rights "$TEST_DIR/user.env"
+asks() (
+	# shellcheck disable=SC1090
+	. "$1"
+	on ctl curl -sf -m 5 -H "Authorization: Bearer $RGRID_TOKEN" "$RGRID_URL/api/v1/jobs"
+)
+check "… works" asks "$TEST_DIR/user.env"
+cp "$TEST_DIR/user.env" "$TEST_DIR/user.env.once"
+check "… again" setup --env-file "$TEST_DIR/user.env"
+check "… is kept" cmp "$TEST_DIR/user.env" "$TEST_DIR/user.env.once"
+
+# Lost and broken.
+keys() { sql "SELECT count(*) FROM rg.api_key" rgrid; }
+before=$(keys)
+mv /etc/rgrid/api.env "$TEST_DIR/lost.env"
+sed -i 's|rgrid_orchestrator:|&x|' /etc/rgrid/orchestrator.env
+echo junk >/etc/rgrid/pki/api.pem
+chmod 644 /etc/rgrid/api-workers.env
+check "with a lost file, a wrong password and a broken certificate" setup
+logs_in() { on ctl psql -XAtqc 'SELECT 1' "$(value "$1" RGRID_DATABASE)"; }
+check_output "… the API logs in again" 1 logs_in api
+check_output "… so does the orchestrator" 1 logs_in orchestrator
+check "… the certificate is one" openssl verify -CAfile /etc/rgrid/pki/ca.crt /etc/rgrid/pki/api.pem
+check_output "… and rights are right" "640 root:rgrid" rights /etc/rgrid/api-workers.env
+check_output "… no key more" "$before" keys
+check_output "lines of others stay" "$(cat "$TEST_DIR/foreign")" foreign
+sed -i 's|^RGRID_DATABASE=.*|RGRID_DATABASE=postgresql://me@127.0.0.1:1/mine|' \
+	/etc/rgrid/api.env
+check "another's database that does not answer is not replaced" refused "RGrid did not write" setup
+check_output "… it stands there still" "postgresql://me@127.0.0.1:1/mine" value api RGRID_DATABASE
+rm /etc/rgrid/api.env
+check "without that line all is well" setup
+
+# With a systemd, or what looks like one.
+mkdir -p /run/systemd/system "$TEST_DIR/units" "$TEST_DIR/bin"
+cat >"$TEST_DIR/bin/systemctl" <<-EOF
+	#!/bin/sh
+	echo "\$2 \$3" >>$TEST_DIR/systemctl
+	case \$2 in
+	is-active | is-enabled) test -e "$TEST_DIR/units/\$3" ;;
+	restart) touch "$TEST_DIR/units/\$3" ;;
+	esac
+EOF
+chmod 755 "$TEST_DIR/bin/systemctl"
+setup_with_systemd() {
+	: >"$TEST_DIR/systemctl"
+	PATH=$TEST_DIR/bin:$PATH setup >"$TEST_DIR/said"
+}
+restarted() { sed -n 's/^restart //p' "$TEST_DIR/systemctl" | paste -sd ' '; }
+check "with systemd and no token" setup_with_systemd
+check_output "… the certificate is root's, who hands it over" "600 root:root" rights /etc/rgrid/pki/api.pem
+check_output "… the APIs are started" "rgrid-api.service rgrid-api-workers.service" restarted
+check "… and it is said what the orchestrator lacks" says "orchestrator.env has HETZNER_API_TOKEN"
+echo HETZNER_API_TOKEN=secret >>/etc/rgrid/orchestrator.env
+check "with a token" setup_with_systemd
+check "… the orchestrator is started, too" grep -q '^restart rgrid-orchestrator' "$TEST_DIR/systemctl"
+check "again" setup_with_systemd
+check_output "… restarts nothing" "" restarted
+rm /etc/rgrid/pki/api.pem
+check "with a new certificate" setup_with_systemd
+check_output "… all are restarted" "rgrid-api.service rgrid-api-workers.service rgrid-orchestrator.service" restarted
+
+# Power loss after each step.
+rmdir /run/systemd/system
+for pid in "${daemons[@]}"; do kill "$pid" && wait "$pid"; done 2>/dev/null
+daemons=()
+for step in user database schema api-login certificate workers-api key; do
+	sql 'DROP DATABASE IF EXISTS rgrid'
+	rm -rf /etc/rgrid/*.env /var/lib/rgrid/*
+	userdel rgrid 2>/dev/null
+	RGRID_TEST_DIE_AFTER=$step setup >/dev/null 2>&1
+	check "cut off after $step, the next run completes it" setup --env-file "$TEST_DIR/step.env"
+	check_output "… and the API logs in" 1 logs_in api
+done
+state >"$TEST_DIR/once"
+check "a last run" setup
+state >"$TEST_DIR/twice"
+check "… changes nothing" diff "$TEST_DIR/once" "$TEST_DIR/twice"
+tap_end
