@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cloud/hetzner_call.h"
+#include "cloud/hetzner_retry.h"
 
 #define REQUEST_TIMEOUT_MS 30000
 #define ACTION_TIMEOUT_MS  600000
@@ -64,6 +65,7 @@ int hetzner_new(const struct hetzner_options *options, struct hetzner **ret, str
 		options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;
 	hetzner->action_timeout_ms =
 		options->action_timeout_ms > 0 ? options->action_timeout_ms : ACTION_TIMEOUT_MS;
+	hetzner->backoff_ms = options->backoff_ms > 0 ? options->backoff_ms : HETZNER_BACKOFF_MS;
 	hetzner->interrupted = options->interrupted;
 	hetzner->multi = curl_multi_init();
 	CHECK(hetzner->multi != NULL);

@@ -56,6 +56,7 @@ struct hetzner_options {
 	const char *ca_file;	     /* NULL: the system's */
 	uint64_t request_timeout_ms; /* 0: 30 s */
 	uint64_t action_timeout_ms;  /* 0: 10 min; for hetzner_actions_wait */
+	uint64_t backoff_ms;	     /* 0: 500; before the first retry, doubled for each other */
 	/* Asked before each retry and while waiting; non-zero ends with ERR_TIMEOUT. May be NULL.
 	 */
 	const volatile int *interrupted;

@@ -323,8 +323,8 @@ static void flight_finish(struct hetzner *hetzner, struct flight *flight, CURLco
 	call->failure.outcome_unknown =
 		hetzner_is_outcome_unknown(call->method, &call->failure, sent);
 	hetzner_failure_explain(&call->failure, call->method, call->path, &call->err);
-	int64_t wait_ms =
-		hetzner_retry_ms(call->method, &call->failure, sent, flight->tries, rand_u64());
+	int64_t wait_ms = hetzner_retry_ms(call->method, &call->failure, sent, flight->tries,
+					   hetzner->backoff_ms, rand_u64());
 	if (wait_ms < 0 || is_interrupted(hetzner))
 		return;
 	flight->start_ms = (int64_t)clock_boottime_ms() + wait_ms;

@@ -24,6 +24,7 @@ struct hetzner {
 	char *ca_file; /* NULL: the system's */
 	uint64_t request_timeout_ms;
 	uint64_t action_timeout_ms;
+	uint64_t backoff_ms;
 	const volatile int *interrupted;
 	CURLM *multi;
 	CURL *handles[HETZNER_IN_FLIGHT_MAX];

@@ -21,9 +21,9 @@ bool hetzner_is_outcome_unknown(const char *method, const struct hetzner_failure
 }
 
 int64_t hetzner_retry_ms(const char *method, const struct hetzner_failure *failure, bool was_sent,
-			 unsigned tries, uint64_t random)
+			 unsigned tries, uint64_t backoff_ms, uint64_t random)
 {
-	uint64_t interval_ms = HETZNER_BACKOFF_MS;
+	uint64_t interval_ms = backoff_ms;
 
 	if (tries >= HETZNER_TRIES_MAX)
 		return -1;

@@ -168,7 +168,8 @@ struct hetzner *fake_api_start(struct fake_api *api, const struct fake_step *ste
 	struct hetzner_options options = {.token = FAKE_TOKEN,
 					  .endpoint = api->endpoint,
 					  .request_timeout_ms = request_timeout_ms,
-					  .action_timeout_ms = FAKE_TIMEOUT_MS};
+					  .action_timeout_ms = FAKE_TIMEOUT_MS,
+					  .backoff_ms = FAKE_BACKOFF_MS};
 	EXPECT_OK(hetzner_new(&options, &hetzner, &err), err);
 	return hetzner;
 }

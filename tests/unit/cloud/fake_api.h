@@ -10,6 +10,7 @@
 
 #define FAKE_TOKEN	  "s3cretT0kenOfTheProject"
 #define FAKE_REQUESTS_MAX 256
+#define FAKE_BACKOFF_MS	  20	/* before a first retry */
 #define FAKE_TIMEOUT_MS	  20000 /* of one request of the client's */
 
 enum fake_end {

@@ -446,7 +446,8 @@ TEST(nobody_listens)
 	EXPECT(bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
 	EXPECT(getsockname(fd, (struct sockaddr *)&address, &bytes) == 0);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", ntohs(address.sin_port));
-	struct hetzner_options options = {.token = FAKE_TOKEN, .endpoint = url};
+	struct hetzner_options options = {
+		.token = FAKE_TOKEN, .endpoint = url, .backoff_ms = FAKE_BACKOFF_MS};
 	EXPECT_OK(hetzner_new(&options, &hetzner, &err), err);
 	struct hetzner_outcome *outcome = create(hetzner);
 	EXPECT_INT(outcome->result, -1);

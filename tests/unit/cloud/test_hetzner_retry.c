@@ -7,7 +7,7 @@ static bool is_repeated(const char *method, enum hetzner_code code, long status,
 {
 	struct hetzner_failure failure = {.code = code, .http_status = status};
 
-	return hetzner_retry_ms(method, &failure, was_sent, 1, 0) >= 0;
+	return hetzner_retry_ms(method, &failure, was_sent, 1, HETZNER_BACKOFF_MS, 0) >= 0;
 }
 
 TEST(what_was_refused_is_repeated)
@@ -69,11 +69,14 @@ TEST(the_wait_doubles_has_jitter_and_ends)
 	int64_t interval_ms = HETZNER_BACKOFF_MS;
 
 	for (unsigned tries = 1; tries < HETZNER_TRIES_MAX; tries++) {
-		EXPECT_INT(hetzner_retry_ms("GET", &failure, true, tries, 0), interval_ms / 2);
-		EXPECT_INT(
-			hetzner_retry_ms("GET", &failure, true, tries, (uint64_t)interval_ms / 2),
-			interval_ms);
+		EXPECT_INT(hetzner_retry_ms("GET", &failure, true, tries, HETZNER_BACKOFF_MS, 0),
+			   interval_ms / 2);
+		EXPECT_INT(hetzner_retry_ms("GET", &failure, true, tries, HETZNER_BACKOFF_MS,
+					    (uint64_t)interval_ms / 2),
+			   interval_ms);
 		interval_ms *= 2;
 	}
-	EXPECT_INT(hetzner_retry_ms("GET", &failure, true, HETZNER_TRIES_MAX, 0), -1);
+	EXPECT_INT(
+		hetzner_retry_ms("GET", &failure, true, HETZNER_TRIES_MAX, HETZNER_BACKOFF_MS, 0),
+		-1);
 }
