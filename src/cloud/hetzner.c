@@ -1,5 +1,6 @@
 #include "cloud/hetzner.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,40 @@ static bool is_token(const char *token)
 	return true;
 }
 
+/* An http:// endpoint shows the token to whoever carries it: only this computer may. */
+static bool is_loopback(const char *endpoint)
+{
+	CURLU *url = curl_url();
+	char *host = NULL;
+	struct in_addr address;
+	bool result = false;
+
+	CHECK(url != NULL);
+	if (curl_url_set(url, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+		result = str_eq(host, "localhost") || str_eq(host, "[::1]") ||
+			 (inet_pton(AF_INET, host, &address) == 1 &&
+			  ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
+	curl_free(host);
+	curl_url_cleanup(url);
+	return result;
+}
+
+static int check_endpoint(const char *endpoint, bool allow_plain_http, struct error *err)
+{
+	if (str_has_prefix(endpoint, "https://"))
+		return 0;
+	if (!str_has_prefix(endpoint, "http://"))
+		return error_set(err, ERR_INVALID, "the endpoint \"%s\" is no http(s) URL",
+				 endpoint);
+	if (allow_plain_http || is_loopback(endpoint))
+		return 0;
+	(void)error_set(err, ERR_INVALID, "the endpoint \"%s\" would carry the API token in clear",
+			endpoint);
+	return error_hint(err, "set HCLOUD_ENDPOINT to an https:// URL; in a network where nobody "
+			       "listens, " HETZNER_PLAIN_HTTP_ENV "=yes allows it");
+}
+
 static char *endpoint_copy(const char *endpoint)
 {
 	char *copy = xstrdup(endpoint);
@@ -53,13 +88,13 @@ int hetzner_new(const struct hetzner_options *options, struct hetzner **ret, str
 				"characters that none has");
 		return error_hint(err, "copy it again from the project's Security page");
 	}
-	if (!str_has_prefix(endpoint, "https://") && !str_has_prefix(endpoint, "http://"))
-		return error_set(err, ERR_INVALID, "the endpoint \"%s\" is no http(s) URL",
-				 endpoint);
 	CHECK(pthread_once(&once, curl_start) == 0);
+	if (check_endpoint(endpoint, options->allow_plain_http, err) < 0)
+		return -1;
 	struct hetzner *hetzner = xcalloc(1, sizeof(*hetzner));
 	hetzner->endpoint = endpoint_copy(endpoint);
 	hetzner->authorization = xasprintf(HETZNER_AUTHORIZATION "%s", options->token);
+	hetzner->is_plain_http = str_has_prefix(endpoint, "http://");
 	hetzner->ca_file = options->ca_file != NULL ? xstrdup(options->ca_file) : NULL;
 	hetzner->request_timeout_ms =
 		options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;
@@ -89,8 +124,10 @@ int hetzner_new_from_environment(struct hetzner **ret, struct error *err)
 				       "read and write");
 	}
 	const char *endpoint = getenv("HCLOUD_ENDPOINT");
+	const char *plain_http = getenv(HETZNER_PLAIN_HTTP_ENV);
 	struct hetzner_options options = {
 		.token = token,
+		.allow_plain_http = plain_http != NULL && str_eq(plain_http, "yes"),
 		.endpoint = endpoint != NULL && endpoint[0] != '\0' ? endpoint : NULL};
 
 	return hetzner_new(&options, ret, err);

@@ -56,16 +56,19 @@ struct hetzner_options {
 	const char *ca_file;	     /* NULL: the system's */
 	uint64_t request_timeout_ms; /* 0: 30 s */
 	uint64_t action_timeout_ms;  /* 0: 10 min; for hetzner_actions_wait */
+	bool allow_plain_http;	     /* else http:// is for loopback only: it shows the token */
 	uint64_t backoff_ms;	     /* 0: 500; before the first retry, doubled for each other */
-	/* Asked before each retry and while waiting; non-zero ends with ERR_TIMEOUT. May be NULL.
-	 */
+	/* Asked before each retry, while waiting and while a request is on its way; non-zero ends
+	 * with ERR_TIMEOUT within a tenth of a second. May be NULL. */
 	const volatile int *interrupted;
 };
 
 MUST_CHECK int hetzner_new(const struct hetzner_options *options, struct hetzner **ret,
 			   struct error *err);
-/* Token from HETZNER_API_TOKEN or HCLOUD_TOKEN, endpoint from HCLOUD_ENDPOINT. ERR_UNAUTHENTICATED
- * with a hint when there is no token. */
+/* Token from HETZNER_API_TOKEN or HCLOUD_TOKEN, endpoint from HCLOUD_ENDPOINT;
+ * HETZNER_PLAIN_HTTP_ENV=yes is allow_plain_http. ERR_UNAUTHENTICATED with a hint when there is no
+ * token. */
+#define HETZNER_PLAIN_HTTP_ENV "RGRID_HETZNER_PLAIN_HTTP"
 MUST_CHECK int hetzner_new_from_environment(struct hetzner **ret, struct error *err);
 void hetzner_free(struct hetzner *hetzner);
 void cleanup_hetzner(struct hetzner **hetzner);
@@ -90,10 +93,13 @@ struct hetzner_label {
 struct hetzner_labels {
 	struct hetzner_label items[HETZNER_LABELS_MAX];
 	size_t count;
+	/* Those that found no room: a resource may have any number, of any length. RGrid's own are
+	 * kept first. Labels with a gap are never sent, or the others would be lost. */
+	size_t omitted;
 };
 /* NULL when there is none. */
 const char *hetzner_label_get(const struct hetzner_labels *labels, const char *key);
-/* CHECKs the key; a value is cut and cleaned to what the API takes. */
+/* CHECKs the key's length; a value is cut and cleaned to what the API takes. */
 void hetzner_label_set(struct hetzner_labels *labels, const char *key, const char *value);
 
 /* Actions ------------------------------------------------------------------------------------- */
@@ -350,10 +356,10 @@ MUST_CHECK int hetzner_pricing_get(struct hetzner *hetzner, struct hetzner_prici
 
 struct hetzner_image {
 	int64_t id;
-	char name[64]; /* "" for snapshots */
-	char description[256];
-	char type[16];	 /* "system", "snapshot", … */
-	char status[16]; /* "available", "creating", "unavailable" */
+	char name[64];	       /* "" for snapshots */
+	char description[256]; /* cut, if it is longer */
+	char type[16];	       /* "system", "snapshot", … */
+	char status[16];       /* "available", "creating", "unavailable" */
 	char architecture[16];
 	struct hetzner_labels labels;
 	int64_t created_us;

@@ -120,11 +120,14 @@ int hetzner_actions_wait(struct hetzner *hetzner, const struct hetzner_actions *
 			return -1;
 		if (open.count == 0)
 			break;
-		if (clock_boottime_ms() >= deadline_ms || !hetzner_sleep(hetzner, pause_ms)) {
+		bool is_late = clock_boottime_ms() >= deadline_ms;
+		if (is_late || !hetzner_sleep(hetzner, pause_ms)) {
 			(void)hetzner_fail(hetzner, HETZNER_TIMEOUT);
-			return error_set(err, ERR_TIMEOUT,
-					 "Hetzner Cloud's action %" PRId64 " has not ended in time",
-					 open.ids[0]);
+			(void)error_set(err, ERR_TIMEOUT, "Hetzner Cloud's action %" PRId64 " %s",
+					open.ids[0],
+					is_late ? "has not ended in time"
+						: "goes on: the wait for it was interrupted");
+			return error_hint(err, "it may end yet: look before asking again");
 		}
 		pause_ms = pause_ms * 3 / 2 < POLL_MAX_MS ? pause_ms * 3 / 2 : POLL_MAX_MS;
 	}

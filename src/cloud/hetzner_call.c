@@ -44,6 +44,53 @@ void hetzner_call_init(struct hetzner_call *call, const char *method, const char
 	CHECK(bytes > 0 && (size_t)bytes < sizeof(call->path));
 }
 
+void hetzner_call_refuse(struct hetzner_call *call, const char *name, const char *format, ...)
+{
+	char text[128];
+	va_list arguments;
+
+	if (call->refused)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	call->refused = true;
+	(void)error_set(&call->err, ERR_INVALID, "cannot ask Hetzner Cloud, %s %.*s: \"%s\" %s",
+			call->method, (int)strcspn(call->path, "?"), call->path, name, text);
+	(void)error_field(&call->err, "%s", name);
+	(void)error_hint(&call->err, "nothing was sent; correct \"%s\"", name);
+}
+
+void hetzner_call_text(struct hetzner_call *call, json_t *body, const char *name, const char *value)
+{
+	json_t *text = json_string(value);
+
+	if (text == NULL)
+		hetzner_call_refuse(call, name, "is not UTF-8");
+	else
+		CHECK(json_object_set_new(body, name, text) == 0);
+}
+
+void hetzner_call_labels(struct hetzner_call *call, json_t *body,
+			 const struct hetzner_labels *labels)
+{
+	json_t *json = json_object();
+
+	if (labels != NULL && labels->omitted > 0)
+		hetzner_call_refuse(call, "labels",
+				    "are more, or longer, than RGrid can keep: %zu would be lost",
+				    labels->omitted);
+	for (size_t i = 0; labels != NULL && i < labels->count; i++) {
+		const struct hetzner_label *label = &labels->items[i];
+
+		if (str_is_utf8(label->key, strlen(label->key)))
+			hetzner_call_text(call, json, label->key, label->value);
+		else
+			hetzner_call_refuse(call, "labels", "have a key that is not UTF-8");
+	}
+	CHECK(json_object_set_new(body, "labels", json) == 0);
+}
+
 void hetzner_call_body(struct hetzner_call *call, json_t *body)
 {
 	CHECK(body != NULL);
@@ -63,10 +110,17 @@ void hetzner_call_query(struct hetzner_call *call, const char *name, const char 
 	CLEANUP(cleanup_buf) struct buf text;
 	size_t used = strlen(call->path);
 
+	if (!str_is_utf8(value, strlen(value))) {
+		hetzner_call_refuse(call, name, "is not UTF-8");
+		return;
+	}
 	buf_init(&text, HETZNER_PATH_BYTES);
 	buf_appendf(&text, "%s%s=", strchr(call->path, '?') != NULL ? "&" : "?", name);
 	url_encode(&text, value, false);
-	CHECK(!text.overflowed && used + text.bytes < sizeof(call->path));
+	if (text.overflowed || used + text.bytes >= sizeof(call->path)) {
+		hetzner_call_refuse(call, name, "is too long");
+		return;
+	}
 	memcpy(call->path + used, text.data, text.bytes + 1);
 }
 
@@ -188,6 +242,9 @@ static void flight_prepare(struct hetzner *hetzner, struct flight *flight)
 	 * by itself, which must not happen to a creation. */
 	if (str_eq(call->method, "POST"))
 		(void)curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
+	/* A proxy would read the token. (To https it passes bytes on.) */
+	if (hetzner->is_plain_http)
+		(void)curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
 	if (hetzner->ca_file != NULL)
 		(void)curl_easy_setopt(handle, CURLOPT_CAINFO, hetzner->ca_file);
 	if (call->body != NULL || str_eq(call->method, "POST")) {
@@ -346,6 +403,30 @@ static CURL *handle_free(const struct hetzner *hetzner, const struct flight *fli
 	return NULL;
 }
 
+static void refuse(struct flight *flight)
+{
+	struct hetzner_call *call = flight->call;
+
+	call->failure = (struct hetzner_failure){.code = HETZNER_INVALID_INPUT};
+	(void)snprintf(call->failure.message, sizeof(call->failure.message), "%s", call->err.msg);
+	call->result = -1;
+	flight->is_done = true;
+}
+
+/* What has gone out cannot be taken back, but nobody waits for its answer any more. */
+static void cut_off(const struct hetzner *hetzner, struct flight *flight)
+{
+	struct hetzner_call *call = flight->call;
+
+	if (flight->handle != NULL) {
+		(void)curl_multi_remove_handle(hetzner->multi, flight->handle);
+		flight->handle = NULL;
+		call->failure.outcome_unknown = str_eq(call->method, "POST");
+	}
+	fail(flight, HETZNER_UNREACHABLE, "interrupted");
+	call->err.code = ERR_TIMEOUT;
+}
+
 /* Starts what is due and finds a handle. Returns whether anything is left to wait for. */
 static bool start_due(struct hetzner *hetzner, struct flight *flights, size_t count)
 {
@@ -355,9 +436,12 @@ static bool start_due(struct hetzner *hetzner, struct flight *flights, size_t co
 		struct flight *flight = &flights[i];
 		if (flight->is_done)
 			continue;
-		if (is_interrupted(hetzner) && flight->handle == NULL) {
-			fail(flight, HETZNER_UNREACHABLE, "interrupted");
-			flight->call->err.code = ERR_TIMEOUT;
+		if (flight->call->refused) {
+			refuse(flight);
+			continue;
+		}
+		if (is_interrupted(hetzner)) {
+			cut_off(hetzner, flight);
 			continue;
 		}
 		is_open = true;

@@ -21,6 +21,7 @@
 struct hetzner {
 	char *endpoint; /* without a slash at its end */
 	char *authorization;
+	bool is_plain_http;
 	char *ca_file; /* NULL: the system's */
 	uint64_t request_timeout_ms;
 	uint64_t action_timeout_ms;
@@ -37,6 +38,7 @@ struct hetzner_call {
 	const char *method;
 	char path[HETZNER_PATH_BYTES]; /* "/servers?page=1"; appended to the endpoint */
 	char *body;		       /* JSON, owned; NULL: none */
+	bool refused;		       /* err says why it cannot be sent */
 	/* The answer */
 	int result; /* 0: a 2xx, its JSON in reply (NULL when it has none) */
 	json_t *reply;
@@ -47,6 +49,15 @@ struct hetzner_call {
 /* Fills path as printf does; CHECKs that it fits. */
 PRINTF_FORMAT(3, 4)
 void hetzner_call_init(struct hetzner_call *call, const char *method, const char *format, ...);
+/* The API takes no such text: the call will fail with ERR_INVALID, unsent. */
+PRINTF_FORMAT(3, 4)
+void hetzner_call_refuse(struct hetzner_call *call, const char *name, const char *format, ...);
+/* Adds a text to what will be the body; what is not UTF-8 is refused. */
+void hetzner_call_text(struct hetzner_call *call, json_t *body, const char *name,
+		       const char *value);
+/* Adds "labels"; NULL: none. Too many, or such as are not UTF-8, are refused. */
+void hetzner_call_labels(struct hetzner_call *call, json_t *body,
+			 const struct hetzner_labels *labels);
 /* Takes `body`, a new reference. */
 void hetzner_call_body(struct hetzner_call *call, json_t *body);
 void hetzner_call_release(struct hetzner_call *call);
@@ -73,5 +84,5 @@ int hetzner_fail_unreadable(struct hetzner *hetzner, struct error *err);
 int hetzner_fail(struct hetzner *hetzner, enum hetzner_code code);
 /* Waits; false when interrupted. */
 bool hetzner_sleep(const struct hetzner *hetzner, uint64_t ms);
-/* Appends "&name=value" with the value encoded; CHECKs that it fits. */
+/* Appends "&name=value" with the value encoded; what is not UTF-8, or too long, is refused. */
 void hetzner_call_query(struct hetzner_call *call, const char *name, const char *value);

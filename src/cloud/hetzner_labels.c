@@ -1,4 +1,4 @@
-#include "cloud/hetzner_labels.h"
+#include "cloud/hetzner.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,20 +42,13 @@ void hetzner_label_set(struct hetzner_labels *labels, const char *key, const cha
 
 	while (place < labels->count && !str_eq(labels->items[place].key, key))
 		place++;
-	CHECK(place < HETZNER_LABELS_MAX);
 	CHECK(strlen(key) < HETZNER_LABEL_BYTES);
+	if (place == HETZNER_LABELS_MAX) {
+		labels->omitted++;
+		return;
+	}
 	(void)snprintf(labels->items[place].key, HETZNER_LABEL_BYTES, "%s", key);
 	clean_value(value, labels->items[place].value);
 	if (place == labels->count)
 		labels->count++;
-}
-
-json_t *hetzner_labels_json(const struct hetzner_labels *labels)
-{
-	json_t *json = json_object();
-
-	for (size_t i = 0; labels != NULL && i < labels->count; i++)
-		CHECK(json_object_set_new(json, labels->items[i].key,
-					  json_string(labels->items[i].value)) == 0);
-	return json;
 }

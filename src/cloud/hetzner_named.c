@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "cloud/hetzner_call.h"
-#include "cloud/hetzner_labels.h"
 #include "cloud/hetzner_pages.h"
 #include "cloud/hetzner_parse.h"
 
@@ -39,13 +38,19 @@ static int list_named(struct hetzner *hetzner, const char *plural, const char *p
 	return 0;
 }
 
-/* Takes `body`. */
+/* Takes `body`. The second text may be NULL: there is none. */
 static int create_named(struct hetzner *hetzner, const char *plural, const char *singular,
-			json_t *body, int64_t *ret_id, struct error *err)
+			json_t *body, const char *name, const char *second,
+			const char *second_value, const struct hetzner_labels *labels,
+			int64_t *ret_id, struct error *err)
 {
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 
 	hetzner_call_init(&call, "POST", "/%s", plural);
+	hetzner_call_text(&call, body, "name", name);
+	if (second != NULL)
+		hetzner_call_text(&call, body, second, second_value);
+	hetzner_call_labels(&call, body, labels);
 	hetzner_call_body(&call, body);
 	return hetzner_perform_create(hetzner, &call, singular, ret_id, err);
 }
@@ -67,10 +72,8 @@ int hetzner_ssh_keys_list(struct hetzner *hetzner, const char *name, struct hetz
 int hetzner_ssh_key_create(struct hetzner *hetzner, const char *name, const char *public_key,
 			   const struct hetzner_labels *labels, int64_t *ret_id, struct error *err)
 {
-	return create_named(hetzner, "ssh_keys", "ssh_key",
-			    json_pack("{s:s, s:s, s:o}", "name", name, "public_key", public_key,
-				      "labels", hetzner_labels_json(labels)),
-			    ret_id, err);
+	return create_named(hetzner, "ssh_keys", "ssh_key", json_object(), name, "public_key",
+			    public_key, labels, ret_id, err);
 }
 
 int hetzner_ssh_key_delete(struct hetzner *hetzner, int64_t id, struct error *err)
@@ -88,10 +91,8 @@ int hetzner_firewall_create(struct hetzner *hetzner, const char *name,
 			    const struct hetzner_labels *labels, int64_t *ret_id, struct error *err)
 {
 	/* Without a rule for what comes in, nothing does. */
-	return create_named(hetzner, "firewalls", "firewall",
-			    json_pack("{s:s, s:[], s:o}", "name", name, "rules", "labels",
-				      hetzner_labels_json(labels)),
-			    ret_id, err);
+	return create_named(hetzner, "firewalls", "firewall", json_pack("{s:[]}", "rules"), name,
+			    NULL, NULL, labels, ret_id, err);
 }
 
 int hetzner_firewall_delete(struct hetzner *hetzner, int64_t id, struct error *err)
@@ -109,10 +110,8 @@ int hetzner_placement_group_create(struct hetzner *hetzner, const char *name,
 				   const struct hetzner_labels *labels, int64_t *ret_id,
 				   struct error *err)
 {
-	return create_named(hetzner, "placement_groups", "placement_group",
-			    json_pack("{s:s, s:s, s:o}", "name", name, "type", "spread", "labels",
-				      hetzner_labels_json(labels)),
-			    ret_id, err);
+	return create_named(hetzner, "placement_groups", "placement_group", json_object(), name,
+			    "type", "spread", labels, ret_id, err);
 }
 
 int hetzner_placement_group_delete(struct hetzner *hetzner, int64_t id, struct error *err)

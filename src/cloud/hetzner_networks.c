@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "cloud/hetzner_call.h"
-#include "cloud/hetzner_labels.h"
 #include "cloud/hetzner_pages.h"
 #include "cloud/hetzner_parse.h"
 
@@ -65,8 +64,11 @@ int hetzner_network_create(struct hetzner *hetzner, const char *name, const char
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 
 	hetzner_call_init(&call, "POST", "/networks");
-	hetzner_call_body(&call, json_pack("{s:s, s:s, s:o}", "name", name, "ip_range", ip_range,
-					   "labels", hetzner_labels_json(labels)));
+	json_t *body = json_object();
+	hetzner_call_text(&call, body, "name", name);
+	hetzner_call_text(&call, body, "ip_range", ip_range);
+	hetzner_call_labels(&call, body, labels);
+	hetzner_call_body(&call, body);
 	return hetzner_perform_create(hetzner, &call, "network", ret_id, err);
 }
 
@@ -76,7 +78,9 @@ int hetzner_network_set_labels(struct hetzner *hetzner, int64_t id,
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 
 	hetzner_call_init(&call, "PUT", "/networks/%" PRId64, id);
-	hetzner_call_body(&call, json_pack("{s:o}", "labels", hetzner_labels_json(labels)));
+	json_t *body = json_object();
+	hetzner_call_labels(&call, body, labels);
+	hetzner_call_body(&call, body);
 	return hetzner_perform_one(hetzner, &call, err);
 }
 
@@ -88,13 +92,22 @@ int hetzner_network_delete(struct hetzner *hetzner, int64_t id, struct error *er
 	return hetzner_perform_absent_is_fine(hetzner, &call, err);
 }
 
-/* One of a network's actions. Takes `body`. */
-static int act(struct hetzner *hetzner, int64_t id, const char *action, json_t *body,
+/* A text of an action's body; one without a name ends them. */
+struct text {
+	const char *name;
+	const char *value;
+};
+
+/* One of a network's actions. */
+static int act(struct hetzner *hetzner, int64_t id, const char *action, const struct text *texts,
 	       struct hetzner_actions *ret, struct error *err)
 {
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+	json_t *body = json_object();
 
 	hetzner_call_init(&call, "POST", "/networks/%" PRId64 "/actions/%s", id, action);
+	for (; texts->name != NULL; texts++)
+		hetzner_call_text(&call, body, texts->name, texts->value);
 	hetzner_call_body(&call, body);
 	return hetzner_perform_action(hetzner, &call, ret, err);
 }
@@ -103,32 +116,37 @@ int hetzner_network_add_subnet(struct hetzner *hetzner, int64_t network_id, cons
 			       const char *network_zone, struct hetzner_actions *ret,
 			       struct error *err)
 {
-	return act(hetzner, network_id, "add_subnet",
-		   json_pack("{s:s, s:s, s:s}", "type", "cloud", "ip_range", ip_range,
-			     "network_zone", network_zone),
-		   ret, err);
+	const struct text texts[] = {{"type", "cloud"},
+				     {"ip_range", ip_range},
+				     {"network_zone", network_zone},
+				     {NULL, NULL}};
+
+	return act(hetzner, network_id, "add_subnet", texts, ret, err);
 }
 
 int hetzner_network_delete_subnet(struct hetzner *hetzner, int64_t network_id, const char *ip_range,
 				  struct hetzner_actions *ret, struct error *err)
 {
-	return act(hetzner, network_id, "delete_subnet", json_pack("{s:s}", "ip_range", ip_range),
-		   ret, err);
+	const struct text texts[] = {{"ip_range", ip_range}, {NULL, NULL}};
+
+	return act(hetzner, network_id, "delete_subnet", texts, ret, err);
 }
 
 int hetzner_network_add_route(struct hetzner *hetzner, int64_t network_id, const char *destination,
 			      const char *gateway, struct hetzner_actions *ret, struct error *err)
 {
-	return act(hetzner, network_id, "add_route",
-		   json_pack("{s:s, s:s}", "destination", destination, "gateway", gateway), ret,
-		   err);
+	const struct text texts[] = {
+		{"destination", destination}, {"gateway", gateway}, {NULL, NULL}};
+
+	return act(hetzner, network_id, "add_route", texts, ret, err);
 }
 
 int hetzner_network_delete_route(struct hetzner *hetzner, int64_t network_id,
 				 const char *destination, const char *gateway,
 				 struct hetzner_actions *ret, struct error *err)
 {
-	return act(hetzner, network_id, "delete_route",
-		   json_pack("{s:s, s:s}", "destination", destination, "gateway", gateway), ret,
-		   err);
+	const struct text texts[] = {
+		{"destination", destination}, {"gateway", gateway}, {NULL, NULL}};
+
+	return act(hetzner, network_id, "delete_route", texts, ret, err);
 }

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "core/label.h"
 
 #define MICROS_DIGITS	 6
 #define EUROS_DIGITS_MAX 7
@@ -66,23 +67,57 @@ void hetzner_read_optional_id(struct hetzner_reader *reader, const json_t *objec
 		hetzner_read_id(reader, object, name, ret);
 }
 
-void hetzner_read_text(struct hetzner_reader *reader, const json_t *object, const char *name,
-		       char *out, size_t out_bytes)
+/* Borrowed; NULL once failed. */
+static const char *text_of(struct hetzner_reader *reader, const json_t *object, const char *name)
 {
 	const json_t *value = member(reader, object, name);
 
 	if (value == NULL)
-		return;
+		return NULL;
 	const char *text = json_string_value(value);
 	if (text == NULL || json_string_length(value) != strlen(text)) {
 		hetzner_reader_fail(reader, "\"%s\" is no text", name);
-		return;
+		return NULL;
 	}
+	return text;
+}
+
+void hetzner_read_text(struct hetzner_reader *reader, const json_t *object, const char *name,
+		       char *out, size_t out_bytes)
+{
+	const char *text = text_of(reader, object, name);
+
+	if (text == NULL)
+		return;
 	if (strlen(text) >= out_bytes) {
 		hetzner_reader_fail(reader, "\"%s\" is longer than %zu bytes", name, out_bytes - 1);
 		return;
 	}
 	memcpy(out, text, strlen(text) + 1);
+}
+
+void hetzner_read_cut_text(struct hetzner_reader *reader, const json_t *object, const char *name,
+			   char *out, size_t out_bytes)
+{
+	const char *text = text_of(reader, object, name);
+
+	if (text == NULL)
+		return;
+	size_t bytes = strnlen(text, out_bytes);
+	if (bytes == out_bytes) {
+		bytes--;
+		while (bytes > 0 && ((unsigned char)text[bytes] & 0xc0) == 0x80)
+			bytes--;
+	}
+	memcpy(out, text, bytes);
+	out[bytes] = '\0';
+}
+
+void hetzner_read_optional_cut_text(struct hetzner_reader *reader, const json_t *object,
+				    const char *name, char *out, size_t out_bytes)
+{
+	if (is_given(reader, object, name))
+		hetzner_read_cut_text(reader, object, name, out, out_bytes);
 }
 
 void hetzner_read_optional_text(struct hetzner_reader *reader, const json_t *object,
@@ -204,6 +239,30 @@ const json_t *hetzner_read_array(struct hetzner_reader *reader, const json_t *ob
 	return reader->failed ? NULL : value;
 }
 
+static bool is_own_label(const char *key)
+{
+	return str_eq(key, LABEL_MANAGED_BY) || str_has_prefix(key, LABEL_RGRID);
+}
+
+static void take_label(struct hetzner_reader *reader, const char *key, const json_t *value,
+		       struct hetzner_labels *ret)
+{
+	const char *text = json_string_value(value);
+
+	if (text == NULL) {
+		hetzner_reader_fail(reader, "a label in \"labels\" is no text");
+		return;
+	}
+	if (ret->count == HETZNER_LABELS_MAX || strlen(text) >= sizeof(ret->items[0].value) ||
+	    strlen(key) >= sizeof(ret->items[0].key)) {
+		ret->omitted++;
+		return;
+	}
+	struct hetzner_label *label = &ret->items[ret->count++];
+	(void)snprintf(label->key, sizeof(label->key), "%s", key);
+	(void)snprintf(label->value, sizeof(label->value), "%s", text);
+}
+
 void hetzner_read_labels(struct hetzner_reader *reader, const json_t *object,
 			 struct hetzner_labels *ret)
 {
@@ -213,22 +272,15 @@ void hetzner_read_labels(struct hetzner_reader *reader, const json_t *object,
 
 	if (!is_given(reader, object, "labels"))
 		return;
-	if (!json_is_object(labels) || json_object_size(labels) > HETZNER_LABELS_MAX) {
-		hetzner_reader_fail(reader, "\"labels\" are none, or more than %d",
-				    HETZNER_LABELS_MAX);
+	if (!json_is_object(labels)) {
+		hetzner_reader_fail(reader, "\"labels\" are none");
 		return;
 	}
-	json_object_foreach (labels, key, value) {
-		struct hetzner_label *label = &ret->items[ret->count++];
-		const char *text = json_string_value(value);
-
-		if (text == NULL || strlen(text) >= sizeof(label->value) ||
-		    strlen(key) >= sizeof(label->key)) {
-			hetzner_reader_fail(reader, "a label is no text, or too long");
-			return;
+	for (int own = 1; own >= 0; own--) {
+		json_object_foreach (labels, key, value) {
+			if (is_own_label(key) == (own == 1))
+				take_label(reader, key, value, ret);
 		}
-		(void)snprintf(label->key, sizeof(label->key), "%s", key);
-		(void)snprintf(label->value, sizeof(label->value), "%s", text);
 	}
 }
 

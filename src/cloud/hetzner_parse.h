@@ -29,7 +29,12 @@ void hetzner_read_optional_id(struct hetzner_reader *reader, const json_t *objec
 			      int64_t *ret);
 void hetzner_read_text(struct hetzner_reader *reader, const json_t *object, const char *name,
 		       char *out, size_t out_bytes);
+/* Words of people, of any length: cut between characters. */
+void hetzner_read_cut_text(struct hetzner_reader *reader, const json_t *object, const char *name,
+			   char *out, size_t out_bytes);
 /* Absent and null leave "". */
+void hetzner_read_optional_cut_text(struct hetzner_reader *reader, const json_t *object,
+				    const char *name, char *out, size_t out_bytes);
 void hetzner_read_optional_text(struct hetzner_reader *reader, const json_t *object,
 				const char *name, char *out, size_t out_bytes);
 void hetzner_read_count(struct hetzner_reader *reader, const json_t *object, const char *name,
@@ -53,7 +58,7 @@ const json_t *hetzner_read_optional_object(struct hetzner_reader *reader, const 
 					   const char *name);
 const json_t *hetzner_read_array(struct hetzner_reader *reader, const json_t *object,
 				 const char *name, size_t count_max);
-/* Absent is none; more than HETZNER_LABELS_MAX, or too long ones, are an error. */
+/* Absent is none; those for which there is no room are counted as omitted. */
 void hetzner_read_labels(struct hetzner_reader *reader, const json_t *object,
 			 struct hetzner_labels *ret);
 PRINTF_FORMAT(2, 3)

@@ -86,7 +86,7 @@ int hetzner_parse_network(const json_t *json, struct hetzner_network *ret, struc
 
 	*ret = (struct hetzner_network){0};
 	hetzner_read_id(&reader, json, "id", &ret->id);
-	hetzner_read_text(&reader, json, "name", ret->name, sizeof(ret->name));
+	hetzner_read_cut_text(&reader, json, "name", ret->name, sizeof(ret->name));
 	hetzner_read_text(&reader, json, "ip_range", ret->ip_range, sizeof(ret->ip_range));
 	hetzner_read_time(&reader, json, "created", &ret->created_us);
 	hetzner_read_labels(&reader, json, &ret->labels);
@@ -163,7 +163,7 @@ int hetzner_parse_server(const json_t *json, struct hetzner_server *ret, struct 
 
 	*ret = (struct hetzner_server){0};
 	hetzner_read_id(&reader, json, "id", &ret->id);
-	hetzner_read_text(&reader, json, "name", ret->name, sizeof(ret->name));
+	hetzner_read_cut_text(&reader, json, "name", ret->name, sizeof(ret->name));
 	hetzner_read_text(&reader, json, "status", status, sizeof(status));
 	ret->status = status_of(status);
 	hetzner_read_bool(&reader, json, "locked", &ret->locked);
@@ -292,9 +292,9 @@ int hetzner_parse_image(const json_t *json, struct hetzner_image *ret, struct er
 
 	*ret = (struct hetzner_image){0};
 	hetzner_read_id(&reader, json, "id", &ret->id);
-	hetzner_read_optional_text(&reader, json, "name", ret->name, sizeof(ret->name));
-	hetzner_read_optional_text(&reader, json, "description", ret->description,
-				   sizeof(ret->description));
+	hetzner_read_optional_cut_text(&reader, json, "name", ret->name, sizeof(ret->name));
+	hetzner_read_optional_cut_text(&reader, json, "description", ret->description,
+				       sizeof(ret->description));
 	hetzner_read_text(&reader, json, "type", ret->type, sizeof(ret->type));
 	hetzner_read_text(&reader, json, "status", ret->status, sizeof(ret->status));
 	hetzner_read_optional_text(&reader, json, "architecture", ret->architecture,
@@ -311,7 +311,7 @@ int hetzner_parse_named(const json_t *json, struct hetzner_named *ret, struct er
 
 	*ret = (struct hetzner_named){0};
 	hetzner_read_id(&reader, json, "id", &ret->id);
-	hetzner_read_text(&reader, json, "name", ret->name, sizeof(ret->name));
+	hetzner_read_cut_text(&reader, json, "name", ret->name, sizeof(ret->name));
 	hetzner_read_optional_text(&reader, json, "fingerprint", ret->fingerprint,
 				   sizeof(ret->fingerprint));
 	ret->server_count = json_array_size(json_object_get(json, "servers"));
@@ -332,8 +332,8 @@ int hetzner_parse_action(const json_t *json, struct hetzner_action *ret, struct 
 	const json_t *error = json_object_get(json, "error");
 	hetzner_read_optional_text(&reader, error, "code", ret->error_code,
 				   sizeof(ret->error_code));
-	hetzner_read_optional_text(&reader, error, "message", ret->error_message,
-				   sizeof(ret->error_message));
+	hetzner_read_optional_cut_text(&reader, error, "message", ret->error_message,
+				       sizeof(ret->error_message));
 	if (str_eq(status, "running"))
 		ret->status = HETZNER_ACTION_RUNNING;
 	else if (str_eq(status, "success"))

@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "cloud/hetzner_call.h"
 #include "cloud/hetzner_failure.h"
-#include "cloud/hetzner_labels.h"
 #include "cloud/hetzner_pages.h"
 #include "cloud/hetzner_parse.h"
 
@@ -81,34 +80,50 @@ static json_t *firewalls_json(const int64_t *ids, size_t count)
 }
 
 /* An image is named, or numbered when it is a snapshot; the API tells the two apart by type. */
-static json_t *image_json(const char *image)
+static void add_image(struct hetzner_call *call, json_t *body, const char *image)
 {
 	struct error ignored;
 	int64_t number;
 
-	return parse_i64(image, 1, HETZNER_ID_MAX, &number, &ignored) == 0 ? json_integer(number)
-									   : json_string(image);
+	if (parse_i64(image, 1, HETZNER_ID_MAX, &number, &ignored) == 0)
+		CHECK(json_object_set_new(body, "image", json_integer(number)) == 0);
+	else
+		hetzner_call_text(call, body, "image", image);
 }
 
-static json_t *request_json(const struct hetzner_server_request *request)
+static void add_user_data(struct hetzner_call *call, json_t *body, const char *user_data)
 {
-	json_t *json = json_pack(
-		"{s:s, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:{s:b, s:b}}", "name",
-		request->name, "server_type", request->server_type, "image",
-		image_json(request->image), "location", request->location, "start_after_create",
-		request->start_after_create, "labels", hetzner_labels_json(request->labels),
-		"networks", ids_json(request->network_ids, request->network_count), "firewalls",
+	if (strlen(user_data) > HETZNER_USER_DATA_MAX)
+		hetzner_call_refuse(call, "user_data", "is longer than %d bytes",
+				    HETZNER_USER_DATA_MAX);
+	else
+		hetzner_call_text(call, body, "user_data", user_data);
+}
+
+static void prepare_creation(struct hetzner_call *call,
+			     const struct hetzner_server_request *request)
+{
+	json_t *body = json_pack(
+		"{s:b, s:o, s:o, s:o, s:{s:b, s:b}}", "start_after_create",
+		request->start_after_create, "networks",
+		ids_json(request->network_ids, request->network_count), "firewalls",
 		firewalls_json(request->firewall_ids, request->firewall_count), "ssh_keys",
 		ids_json(request->ssh_key_ids, request->ssh_key_count), "public_net", "enable_ipv4",
 		request->public_ipv4, "enable_ipv6", request->public_ipv6);
 
-	CHECK(json != NULL);
+	CHECK(body != NULL);
+	hetzner_call_init(call, "POST", "/servers");
+	hetzner_call_text(call, body, "name", request->name);
+	hetzner_call_text(call, body, "server_type", request->server_type);
+	hetzner_call_text(call, body, "location", request->location);
+	add_image(call, body, request->image);
+	hetzner_call_labels(call, body, request->labels);
 	if (request->user_data != NULL)
-		CHECK(json_object_set_new(json, "user_data", json_string(request->user_data)) == 0);
+		add_user_data(call, body, request->user_data);
 	if (request->placement_group_id != 0)
-		CHECK(json_object_set_new(json, "placement_group",
+		CHECK(json_object_set_new(body, "placement_group",
 					  json_integer(request->placement_group_id)) == 0);
-	return json;
+	hetzner_call_body(call, body);
 }
 
 static void take_failure(const struct hetzner_call *call, struct hetzner_outcome *outcome)
@@ -145,10 +160,7 @@ void hetzner_servers_create(struct hetzner *hetzner, const struct hetzner_server
 
 	for (size_t i = 0; i < count; i++) {
 		outcomes[i] = (struct hetzner_outcome){0};
-		CHECK(requests[i].user_data == NULL ||
-		      strlen(requests[i].user_data) <= HETZNER_USER_DATA_MAX);
-		hetzner_call_init(&calls[i], "POST", "/servers");
-		hetzner_call_body(&calls[i], request_json(&requests[i]));
+		prepare_creation(&calls[i], &requests[i]);
 	}
 	hetzner_perform(hetzner, calls, count);
 	for (size_t i = 0; i < count; i++) {
@@ -216,40 +228,43 @@ int hetzner_server_delete(struct hetzner *hetzner, int64_t id, struct hetzner_ac
 /* Actions ----------------------------------------------------------------------------------------
  */
 
-/* Takes `body`; NULL for none. */
-static int act(struct hetzner *hetzner, int64_t id, const char *action, json_t *body,
-	       struct hetzner_actions *ret, struct error *err)
+/* Prepares one of a server's actions. */
+static void prepare_action(struct hetzner_call *call, int64_t id, const char *action)
 {
-	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
-
-	hetzner_call_init(&call, "POST", "/servers/%" PRId64 "/actions/%s", id, action);
-	if (body != NULL)
-		hetzner_call_body(&call, body);
-	return hetzner_perform_action(hetzner, &call, ret, err);
+	hetzner_call_init(call, "POST", "/servers/%" PRId64 "/actions/%s", id, action);
 }
 
 int hetzner_server_power(struct hetzner *hetzner, int64_t id, const char *action,
 			 struct hetzner_actions *ret, struct error *err)
 {
-	return act(hetzner, id, action, NULL, ret, err);
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	prepare_action(&call, id, action);
+	return hetzner_perform_action(hetzner, &call, ret, err);
 }
 
 int hetzner_server_attach_to_network(struct hetzner *hetzner, int64_t server_id, int64_t network_id,
 				     const char *ip, struct hetzner_actions *ret, struct error *err)
 {
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 	json_t *body = json_pack("{s:I}", "network", (json_int_t)network_id);
 
+	prepare_action(&call, server_id, "attach_to_network");
 	if (ip != NULL)
-		CHECK(json_object_set_new(body, "ip", json_string(ip)) == 0);
-	return act(hetzner, server_id, "attach_to_network", body, ret, err);
+		hetzner_call_text(&call, body, "ip", ip);
+	hetzner_call_body(&call, body);
+	return hetzner_perform_action(hetzner, &call, ret, err);
 }
 
 int hetzner_server_detach_from_network(struct hetzner *hetzner, int64_t server_id,
 				       int64_t network_id, struct hetzner_actions *ret,
 				       struct error *err)
 {
-	return act(hetzner, server_id, "detach_from_network",
-		   json_pack("{s:I}", "network", (json_int_t)network_id), ret, err);
+	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
+
+	prepare_action(&call, server_id, "detach_from_network");
+	hetzner_call_body(&call, json_pack("{s:I}", "network", (json_int_t)network_id));
+	return hetzner_perform_action(hetzner, &call, ret, err);
 }
 
 int hetzner_server_set_labels(struct hetzner *hetzner, int64_t id,
@@ -258,7 +273,9 @@ int hetzner_server_set_labels(struct hetzner *hetzner, int64_t id,
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 
 	hetzner_call_init(&call, "PUT", "/servers/%" PRId64, id);
-	hetzner_call_body(&call, json_pack("{s:o}", "labels", hetzner_labels_json(labels)));
+	json_t *body = json_object();
+	hetzner_call_labels(&call, body, labels);
+	hetzner_call_body(&call, body);
 	return hetzner_perform_one(hetzner, &call, err);
 }
 
@@ -269,9 +286,11 @@ int hetzner_server_create_image(struct hetzner *hetzner, int64_t id, const char 
 	CLEANUP(cleanup_hetzner_call) struct hetzner_call call = {0};
 	struct hetzner_reader reader = {.err = err};
 
-	hetzner_call_init(&call, "POST", "/servers/%" PRId64 "/actions/create_image", id);
-	hetzner_call_body(&call, json_pack("{s:s, s:s, s:o}", "type", "snapshot", "description",
-					   description, "labels", hetzner_labels_json(labels)));
+	json_t *body = json_pack("{s:s}", "type", "snapshot");
+	prepare_action(&call, id, "create_image");
+	hetzner_call_text(&call, body, "description", description);
+	hetzner_call_labels(&call, body, labels);
+	hetzner_call_body(&call, body);
 	if (hetzner_perform_action(hetzner, &call, ret, err) < 0)
 		return -1;
 	hetzner_read_id(&reader, hetzner_read_object(&reader, call.reply, "image"), "id",

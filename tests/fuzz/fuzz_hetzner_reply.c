@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cloud/hetzner_failure.h"
-#include "cloud/hetzner_labels.h"
 #include "cloud/hetzner_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

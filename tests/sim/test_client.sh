@@ -28,7 +28,7 @@ forget() {
 	sim DELETE /requests >/dev/null
 }
 asked() { field "sum(r['method'] == '$1' and r['path'] == '/v1$2' for r in a['requests'])" sim GET /requests; }
-names() { field "' '.join(sorted(x['name'] for x in a['$1']))" api GET "/$1?per_page=50"; }
+names() { field "' '.join(sorted(x['name'] for x in a['$1']))" api GET "/$1?per_page=50${2-}"; } # kind, more of the query
 id_of() { field "a['$1'][0]['id']" api GET "/$1?name=$2"; }
 id_of_server() { id_of servers "$1"; }
 counts() { # subnets routes servers of the network
@@ -284,6 +284,92 @@ fails "it is not free at once" '^error attach refused: .*\(ip_not_available.*the
 does "another is" '^ok attach' "finish attach $server $network"
 check "the server goes" delete_servers
 does "the network goes" '^ok delete_network$' "delete_network $network"
+
+# Sixty servers are two pages. Some go and one comes while an answer is held back: whatever was there from the
+# beginning to the end is listed, once.
+forget
+does "sixty servers" '^ok create_servers( s[0-9]+=[0-9]+){60}$' "create_servers s 60 off"
+struck() { [ "$(field "a['faults'][0]['hits']" sim GET /faults)" = 1 ]; }
+change_while_read() { # page whose answer is held back, what goes, what comes; what is listed goes to a file
+	local reader name code=0
+	forget
+	fault "delay:method=GET,path=/servers,page=$1,ms=2500"
+	client "list servers" >"$TEST_DIR/listed" &
+	reader=$!
+	wait_until 20 struck || code=1
+	for name in $2; do client "delete_server $(id_of_server "$name")" || code=1; done
+	for name in $3; do client "create_server $name off" || code=1; done
+	wait "$reader" || code=1
+	return "$code"
+}
+listed() { tr ' ' '\n' <"$TEST_DIR/listed" | sed -n 's/=.*//p' | sort; }
+api_names() { # all that are there now, by name
+	for page in 1 2; do names "servers" "&page=$page"; done | tr ' ' '\n' | grep . | sort
+}
+lacks() { # prints what is there, is not new, and is not listed; and what is listed twice
+	comm -13 <(listed) <(api_names | grep -v '^new') && listed | uniq -d
+}
+while read -r page gone new; do
+	gone=${gone//,/ }
+	new=${new/-/}
+	check "page $page is held back; $gone go, ${new:-none} comes" change_while_read "$page" "$gone" "$new"
+	check_output "… no other is missed, and none comes twice" "" lacks
+done <<-'END'
+	1 s1 -
+	1 s2 new1
+	2 s3 -
+	2 s4 new2
+	1 s5,s6,s59 new3
+	2 s7,s8,s58 new4
+END
+check "all go" delete_servers
+
+# Others' resources do not hide ours.
+forget
+labels=$(python3 -c "print(','.join('\"k%d\":\"v\"' % i for i in range(40)))")
+foreign() {
+	[ "$(status api POST /servers "{\"name\":\"foreign\",\"server_type\":\"cx23\",\"image\":\"debian-13\",\"location\":\"fsn1\",\"start_after_create\":false,\"public_net\":{\"enable_ipv4\":false,\"enable_ipv6\":false},\"labels\":{$labels}}")" = 201 ]
+}
+check "a foreign server with forty labels" foreign
+check "ours" client "create_server ours off label=rgrid-grid=g"
+does "… both are listed" '^ok list 2 foreign=[0-9]+ ours=[0-9]+$' "list servers"
+long=$(printf 'long%.0s' {1..100})
+does "a snapshot with a long description" '^ok snapshot$|^ok snapshot image' "finish snapshot $(id_of_server ours) $long"
+does "… is listed" '^ok list 1 longlong' "list images"
+check "they go" delete_servers
+check "the snapshot, too" api DELETE "/images/$(field "a['images'][0]['id']" api GET '/images?type=snapshot')"
+
+# What cannot be sent is told, and not sent.
+forget
+fails "a name that is not UTF-8" '^error create_server refused: .*"name" is not UTF-8; nothing was sent' $'create_server w\xff'
+fails "such user data" '"user_data" is not UTF-8' $'create_server w data=\xc3('
+fails "too much of it" '"user_data" is longer than 32768 bytes' "create_server w data=$(head -c 33000 /dev/zero | tr '\0' x)"
+fails "a name without end" '"name" is too long' "list servers name=$(head -c 2000 /dev/zero | tr '\0' x)"
+check_output "… nothing was asked" 0 field "len(a['requests'])" sim GET /requests
+HCLOUD_ENDPOINT=http://192.0.2.1/v1 fails "a token in clear" 'would carry the API token in clear; set HCLOUD_ENDPOINT to an https:// URL' "list servers"
+
+# An interruption ends the request that is on its way.
+interrupt() { # a command; what it says goes to a file
+	local pid code=0
+	"$RGRID_BUILD/tests/sim/client_probe" "$1" >"$TEST_DIR/interrupted" &
+	pid=$!
+	wait_until 20 struck || code=1
+	kill -TERM "$pid"
+	wait "$pid"
+	cat "$TEST_DIR/interrupted" >>"$TEST_DIR/said"
+	grep -qE "$2" "$TEST_DIR/interrupted" || cat "$TEST_DIR/interrupted"
+	return "$code"
+}
+forget
+fault "delay:method=GET,path=/servers,ms=25000"
+started=$SECONDS
+check_output "a look is interrupted" "" interrupt "list servers" '^error list refused: .*interrupted'
+forget
+fault "delay:method=POST,path=/servers,ms=25000"
+check_output "a creation is interrupted" "" interrupt "create_server w off" '^error create_server unknown: .*interrupted.*look before asking again'
+check "… at once" test $((SECONDS - started)) -lt 20
+does "… one look finds it" '^ok list 1 w=' "list servers name=w"
+check "… it goes" delete_servers
 
 for kind in servers networks primary_ips; do
 	check_output "nothing is left of $kind" "" names "$kind"

@@ -1,15 +1,17 @@
 /* The client against answers written down: what it sends, repeats and never repeats, and what it
  * makes of answers that are wrong, late, cut off or absent. */
 #include <arpa/inet.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/str.h"
+#include "fake_answers.h"
 #include "fake_api.h"
 #include "tap.h"
 
-#define ERROR_BODY(code, text) \
-	"{\"error\":{\"code\":\"" code "\",\"message\":\"" text "\",\"details\":null}}"
 #define ACTION(id, status)                                                                       \
 	"{\"id\":" id ",\"command\":\"create_server\",\"status\":\"" status "\",\"progress\":0," \
 	"\"error\":null}"
@@ -23,11 +25,6 @@
 		"7", "running") ","                              \
 				"\"next_actions\":[" ACTION("8", \
 							    "running") "],\"root_password\":null}"
-#define NAMED_PAGE(page, next, total, items)                                                     \
-	"{\"ssh_keys\":[" items "],\"meta\":{\"pagination\":{\"page\":" page ",\"per_page\":50," \
-	"\"previous_page\":null,\"next_page\":" next                                             \
-	",\"last_page\":null,\"total_entries\":" total "}}}"
-#define KEY(id) "{\"id\":" id ",\"name\":\"k" id "\",\"labels\":{}}"
 
 static const struct hetzner_server_request request = {
 	.name = "w", .server_type = "cx23", .image = "debian-12", .location = "nbg1"};
@@ -56,105 +53,6 @@ TEST(request_carries_token_and_body)
 	EXPECT(strstr(api.requests[0], "\r\nAuthorization: Bearer " FAKE_TOKEN "\r\n") != NULL);
 	EXPECT(strstr(api.requests[0], "\"enable_ipv4\":false") != NULL);
 	fake_api_stop(&api, hetzner);
-}
-
-TEST(pages_are_read_to_the_end)
-{
-	static const struct fake_step steps[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "2", "3", KEY("1"))},
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("2", "3", "3", KEY("2"))},
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("3", "null", "3", KEY("9007199254740991"))}};
-	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list list = {0};
-	struct fake_api api;
-	struct hetzner *hetzner = FAKE_START(&api, steps);
-	struct error err;
-
-	EXPECT_OK(hetzner_ssh_keys_list(hetzner, NULL, &list, &err), err);
-	EXPECT_INT(list.count, 3);
-	EXPECT_INT(list.items[2].id, INT64_C(9007199254740991));
-	EXPECT(strstr(api.requests[2], "page=3&per_page=50") != NULL);
-	EXPECT_INT(hetzner_last_failure(hetzner)->code, HETZNER_OK);
-	fake_api_stop(&api, hetzner);
-}
-
-/* Lists ssh keys from these steps: it must fail, with a word of the reason. */
-static void expect_no_list(const struct fake_step *steps, size_t count, const char *word)
-{
-	struct hetzner_named_list list = {0};
-	struct fake_api api;
-	struct hetzner *hetzner = fake_api_start(&api, steps, count, FAKE_TIMEOUT_MS);
-	struct error err = {0};
-
-	EXPECT_ERR(hetzner_ssh_keys_list(hetzner, NULL, &list, &err), err, ERR_UNAVAILABLE);
-	EXPECT_INT(list.count, 0);
-	if (strstr(err.msg, word) == NULL)
-		tap_fail(__FILE__, __LINE__, "\"%s\" is not in \"%s\"", word, err.msg);
-	EXPECT(strstr(err.msg, FAKE_TOKEN) == NULL);
-	EXPECT(hetzner_last_failure(hetzner)->code != HETZNER_OK);
-	fake_api_stop(&api, hetzner);
-}
-#define EXPECT_NO_LIST(steps, word) expect_no_list(steps, ARRAY_SIZE(steps), word)
-
-TEST(a_failing_second_page_fails_the_list)
-{
-	static const struct fake_step steps[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "2", "2", KEY("1"))},
-		{FAKE_ANSWERS, 500, NULL, ERROR_BODY("server_error", "oops")}};
-
-	EXPECT_NO_LIST(steps, "oops (server_error, correlation id 0123456789abcdef)");
-}
-
-TEST(a_list_that_breaks_off_is_none)
-{
-	static const struct fake_step steps[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "2", "3", KEY("1"))},
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("2", "null", "3", KEY("2"))}};
-
-	EXPECT_NO_LIST(steps, "broke off");
-}
-
-/* One was deleted between the pages: the first of page 2 has moved to page 1 and is in neither. */
-TEST(a_list_that_shrank_between_pages_is_none)
-{
-	static const struct fake_step steps[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "2", "4", KEY("1") "," KEY("2"))},
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("2", "null", "3", KEY("4"))}};
-
-	EXPECT_NO_LIST(steps, "changed");
-}
-
-TEST(an_id_listed_twice_is_an_error)
-{
-	static const struct fake_step steps[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "2", "2", KEY("1"))},
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("2", "null", "2", KEY("1"))}};
-
-	EXPECT_NO_LIST(steps, "changed");
-}
-
-TEST(a_list_that_goes_back_is_an_error)
-{
-	static const struct fake_step steps[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "1", "2", KEY("1"))}};
-
-	EXPECT_NO_LIST(steps, "page");
-}
-
-TEST(wrong_types_name_the_field)
-{
-	static const struct fake_step id[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "null", "1", "{\"id\":\"1\"}")}};
-	static const struct fake_step huge[] = {
-		{FAKE_ANSWERS, 200, NULL, NAMED_PAGE("1", "null", "1", KEY("9007199254740992"))}};
-	static const struct fake_step list[] = {{FAKE_ANSWERS, 200, NULL, "{\"ssh_keys\":{}}"}};
-	static const struct fake_step meta[] = {{FAKE_ANSWERS, 200, NULL, "{\"ssh_keys\":[]}"}};
-	static const struct fake_step broken[] = {{FAKE_ANSWERS, 200, NULL, "{\"ssh_keys\":["}};
-
-	EXPECT_NO_LIST(id, "\"id\"");
-	EXPECT_NO_LIST(huge, "\"id\"");
-	EXPECT_NO_LIST(list, "\"ssh_keys\"");
-	EXPECT_NO_LIST(meta, "\"meta\"");
-	EXPECT_NO_LIST(broken, "no JSON");
 }
 
 TEST(a_cut_off_answer_is_asked_for_again)
@@ -403,6 +301,161 @@ TEST(the_token_is_in_no_message)
 	EXPECT(strstr(err.msg, "is no token") != NULL);
 	EXPECT_INT(api.request_count, 1);
 	fake_api_stop(&api, hetzner);
+}
+
+/* What the API would not take is told before anything is sent. */
+TEST(what_is_not_utf8_or_too_long_is_refused)
+{
+	static const struct fake_step steps[] = {{FAKE_ANSWERS, 201, NULL, CREATED}};
+	CLEANUP(cleanup_free) char *data = xcalloc(1, HETZNER_USER_DATA_MAX + 2);
+	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list list = {0};
+	struct hetzner_server_request broken[] = {request, request, request, request};
+	static struct hetzner_outcome outcomes[4];
+	struct hetzner_labels labels = {.omitted = 1};
+	struct fake_api api;
+	struct hetzner *hetzner = FAKE_START(&api, steps);
+	struct hetzner_actions actions;
+	struct error err;
+	int64_t id;
+
+	broken[0].name = "w\xff";
+	broken[1].user_data = "\xc3(";
+	memset(data, 'x', HETZNER_USER_DATA_MAX + 1);
+	broken[2].user_data = data;
+	hetzner_servers_create(hetzner, broken, 4, outcomes);
+	for (size_t i = 0; i < 3; i++) {
+		EXPECT_INT(outcomes[i].result, -1);
+		EXPECT_INT(outcomes[i].err.code, ERR_INVALID);
+		EXPECT(!outcomes[i].failure.outcome_unknown);
+	}
+	EXPECT_STR(outcomes[0].err.msg,
+		   "cannot ask Hetzner Cloud, POST /servers: \"name\" is not UTF-8");
+	EXPECT_STR(outcomes[0].err.field, "name");
+	EXPECT(strstr(outcomes[1].err.msg, "\"user_data\" is not UTF-8") != NULL);
+	EXPECT(strstr(outcomes[2].err.msg, "\"user_data\" is longer than 32768 bytes") != NULL);
+	EXPECT_INT(outcomes[3].result, 0); /* the others go on */
+	EXPECT_ERR(hetzner_network_create(hetzner, "\xff", "10.0.0.0/16", NULL, &id, &err), err,
+		   ERR_INVALID);
+	EXPECT_ERR(hetzner_ssh_key_create(hetzner, "k", "\xff", NULL, &id, &err), err, ERR_INVALID);
+	EXPECT_ERR(hetzner_server_attach_to_network(hetzner, 1, 2, "\xff", &actions, &err), err,
+		   ERR_INVALID);
+	EXPECT_ERR(hetzner_server_create_image(hetzner, 1, "\xff", NULL, &id, &actions, &err), err,
+		   ERR_INVALID);
+	EXPECT_ERR(hetzner_ssh_keys_list(hetzner, "\xff", &list, &err), err, ERR_INVALID);
+	EXPECT_ERR(hetzner_ssh_keys_list(hetzner, data, &list, &err), err, ERR_INVALID);
+	EXPECT(strstr(err.msg, "\"name\" is too long") != NULL);
+	/* A label that was not read would be lost, as labels are replaced together. */
+	EXPECT_ERR(hetzner_network_set_labels(hetzner, 1, &labels, &err), err, ERR_INVALID);
+	EXPECT(strstr(err.msg, "\"labels\"") != NULL);
+	EXPECT_INT(api.request_count, 1);
+	fake_api_stop(&api, hetzner);
+}
+
+static enum error_code new_code(const char *endpoint, bool allow_plain_http)
+{
+	CLEANUP(cleanup_hetzner) struct hetzner *hetzner = NULL;
+	struct hetzner_options options = {
+		.token = FAKE_TOKEN, .endpoint = endpoint, .allow_plain_http = allow_plain_http};
+	struct error err = {0};
+
+	if (hetzner_new(&options, &hetzner, &err) == 0)
+		return ERR_NONE;
+	EXPECT(strstr(err.msg, endpoint) != NULL);
+	EXPECT(strstr(err.msg, FAKE_TOKEN) == NULL);
+	return err.code;
+}
+
+TEST(the_token_is_not_sent_in_clear)
+{
+	static const char *const here[] = {"https://api.example", "http://127.0.0.1:1/v1",
+					   "http://127.9.9.9", "http://[::1]:80/v1",
+					   "http://localhost:8420/v1"};
+	static const char *const away[] = {"http://10.0.1.2/v1",
+					   "http://api.example",
+					   "http://127.0.0.1.example/v1",
+					   "http://127.0.0.1@api.example/v1",
+					   "http://localhost.example",
+					   "http://[2001:db8::1]/v1",
+					   "http://",
+					   "HTTP://api.example"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(here); i++)
+		EXPECT_INT(new_code(here[i], false), ERR_NONE);
+	for (size_t i = 0; i < ARRAY_SIZE(away); i++)
+		EXPECT_INT(new_code(away[i], false), ERR_INVALID);
+	EXPECT_INT(new_code("http://10.0.1.2/v1", true), ERR_NONE);
+}
+
+TEST(the_environment_may_allow_it)
+{
+	CLEANUP(cleanup_hetzner) struct hetzner *hetzner = NULL;
+	struct error err;
+
+	EXPECT(setenv("HETZNER_API_TOKEN", FAKE_TOKEN, 1) == 0);
+	EXPECT(setenv("HCLOUD_ENDPOINT", "http://10.0.1.2/v1", 1) == 0);
+	EXPECT_ERR(hetzner_new_from_environment(&hetzner, &err), err, ERR_INVALID);
+	EXPECT(strstr(err.hint, HETZNER_PLAIN_HTTP_ENV) != NULL);
+	EXPECT(setenv(HETZNER_PLAIN_HTTP_ENV, "yes", 1) == 0);
+	EXPECT_OK(hetzner_new_from_environment(&hetzner, &err), err);
+}
+
+static volatile int interruption;
+
+static void *interrupt_when_asked(void *context)
+{
+	struct fake_api *api = context;
+	bool asked = false;
+
+	while (!asked) {
+		(void)poll(NULL, 0, 5);
+		(void)pthread_mutex_lock(&api->lock);
+		asked = api->request_count > 0;
+		(void)pthread_mutex_unlock(&api->lock);
+	}
+	interruption = 1;
+	return NULL;
+}
+
+/* The answer would come after twenty seconds; nobody who has been told to stop waits for it. */
+static void expect_interrupted(bool creates)
+{
+	static const struct fake_step steps[] = {{FAKE_HANGS, 0, NULL, NULL}};
+	struct hetzner_named_list list = {0};
+	struct fake_api api;
+	struct hetzner *idle = FAKE_START(&api, steps);
+	struct hetzner_options options = {
+		.token = FAKE_TOKEN, .endpoint = api.endpoint, .interrupted = &interruption};
+	uint64_t begun_ms = clock_boottime_ms();
+	struct hetzner *hetzner = NULL;
+	pthread_t thread;
+	struct error err;
+
+	interruption = 0;
+	EXPECT_OK(hetzner_new(&options, &hetzner, &err), err);
+	EXPECT(pthread_create(&thread, NULL, interrupt_when_asked, &api) == 0);
+	if (creates) {
+		err = create(hetzner)->err;
+		EXPECT(strstr(err.hint, "look before asking again") != NULL);
+	} else {
+		EXPECT(hetzner_ssh_keys_list(hetzner, NULL, &list, &err) < 0);
+	}
+	EXPECT_INT(err.code, ERR_TIMEOUT);
+	EXPECT(strstr(err.msg, "interrupted") != NULL);
+	EXPECT_INT(hetzner_last_failure(hetzner)->outcome_unknown, creates);
+	EXPECT(clock_boottime_ms() - begun_ms < FAKE_TIMEOUT_MS / 2);
+	EXPECT(pthread_join(thread, NULL) == 0);
+	hetzner_free(hetzner);
+	fake_api_stop(&api, idle);
+}
+
+TEST(an_interruption_ends_a_look_on_its_way)
+{
+	expect_interrupted(false);
+}
+
+TEST(an_interrupted_creation_is_unknown)
+{
+	expect_interrupted(true);
 }
 
 TEST(a_redirect_is_not_followed)

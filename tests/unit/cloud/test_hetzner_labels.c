@@ -1,4 +1,4 @@
-#include "cloud/hetzner_labels.h"
+#include "cloud/hetzner.h"
 
 #include "tap.h"
 
@@ -38,8 +38,19 @@ TEST(setting_again_replaces)
 	EXPECT_INT(labels.count, 2);
 	EXPECT_STR(hetzner_label_get(&labels, "a"), "3");
 	EXPECT(hetzner_label_get(&labels, "c") == NULL);
-	CLEANUP(cleanup_json) json_t *json = hetzner_labels_json(&labels);
-	EXPECT_INT(json_object_size(json), 2);
-	CLEANUP(cleanup_json) json_t *none = hetzner_labels_json(NULL);
-	EXPECT_INT(json_object_size(none), 0);
+}
+
+TEST(what_finds_no_room_is_counted)
+{
+	struct hetzner_labels labels = {0};
+	char key[16];
+
+	for (int i = 0; i <= HETZNER_LABELS_MAX; i++) {
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		hetzner_label_set(&labels, key, "v");
+	}
+	EXPECT_INT(labels.count, HETZNER_LABELS_MAX);
+	EXPECT_INT(labels.omitted, 1);
+	hetzner_label_set(&labels, "k0", "w"); /* has its room */
+	EXPECT_INT(labels.omitted, 1);
 }
