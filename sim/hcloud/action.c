@@ -8,6 +8,7 @@
 #include "hcloud/settle.h"
 
 #define ACTIONS_KEPT_MAX 20000
+#define ASK_AGAIN_MS	 50
 
 struct running_action {
 	struct project *project;
@@ -99,17 +100,22 @@ static void arm(struct sim *sim)
 	CHECK(sd_event_source_set_enabled(sim->action_timer, SD_EVENT_ONESHOT) >= 0);
 }
 
+static void append(struct sim *sim, const struct running_action *item)
+{
+	sim->running =
+		xreallocarray(sim->running, sim->running_count + 1, sizeof(struct running_action));
+	sim->running[sim->running_count++] = *item;
+}
+
 static void track(struct sim *sim, struct project *project, json_t *doc, bool waits)
 {
 	uint64_t now_ms = clock_boottime_ms();
 
-	sim->running =
-		xreallocarray(sim->running, sim->running_count + 1, sizeof(struct running_action));
-	sim->running[sim->running_count++] = (struct running_action){
-		.project = project,
-		.doc = doc,
-		.due_ms = waits ? 0 : now_ms + (uint64_t)doc_int(doc, "_ms"),
-	};
+	append(sim, &(const struct running_action){
+			    .project = project,
+			    .doc = doc,
+			    .due_ms = waits ? 0 : now_ms + (uint64_t)doc_int(doc, "_ms"),
+		    });
 	doc_set_int(doc, "_begun_ms", (json_int_t)now_ms);
 }
 
@@ -234,8 +240,8 @@ int action_reply(struct call *call, const json_t *action)
 		json_pack("{s:o}", "action", action_view(call->sim, call->project, action)));
 }
 
-/* Runs the effect and says how the action ended. */
-static void finish(struct sim *sim, struct project *project, json_t *doc, bool is_cancelled)
+/* Runs the effect and says how the action ended; false when it has not. */
+static bool finish(struct sim *sim, struct project *project, json_t *doc, bool is_cancelled)
 {
 	struct problem problem = {.code = PROBLEM_NONE};
 	const char *error = doc_str(doc, "_error");
@@ -253,7 +259,11 @@ static void finish(struct sim *sim, struct project *project, json_t *doc, bool i
 		error = problem_code_name(PROBLEM_ACTION_FAILED);
 		message = "Action failed";
 	} else if (!error || doc_bool(doc, "_effect")) {
-		if (command_find(doc_str(doc, "command"))->effect(&run) < 0 && !error) {
+		int result = command_find(doc_str(doc, "command"))->effect(&run);
+
+		if (result > 0)
+			return false;
+		if (result < 0 && !error) {
 			error = problem_code_name(problem.code);
 			message = problem.message;
 		}
@@ -266,6 +276,7 @@ static void finish(struct sim *sim, struct project *project, json_t *doc, bool i
 			json_pack("{s:s,s:s}", "code", error, "message", message ? message : ""));
 		server_action_failed(&run);
 	}
+	return true;
 }
 
 /* Those that waited for it start, or fail with it. */
@@ -314,7 +325,11 @@ void action_run_due(struct sim *sim)
 	bool has_changed = false;
 
 	while (take_due(sim, &due)) {
-		finish(sim, due.project, due.doc, doc_bool(due.doc, "_cancelled"));
+		if (!finish(sim, due.project, due.doc, doc_bool(due.doc, "_cancelled"))) {
+			due.due_ms = clock_boottime_ms() + ASK_AGAIN_MS;
+			append(sim, &due);
+			continue;
+		}
 		release_followers(sim, due.project, due.doc);
 		has_changed = true;
 	}

@@ -25,7 +25,8 @@ struct action_run {
 	struct problem *problem;
 };
 
-/* An effect returns -1 with the problem filled when it cannot happen. */
+/* An effect returns -1 with the problem filled when it cannot happen, and 1 when it cannot happen
+ * yet: then the action goes on, and the effect is asked again soon. */
 MUST_CHECK int action_no_effect(const struct action_run *run);
 /* The document of the action's resource of that kind, or NULL when it is gone. */
 json_t *action_target(const struct action_run *run, enum kind kind);

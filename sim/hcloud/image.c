@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "hcloud/action_routes.h"
 #include "hcloud/listing.h"
+#include "hcloud/machines.h"
 #include "hcloud/protection.h"
 #include "hcloud/resource.h"
 
@@ -131,6 +132,7 @@ static int image_delete(struct call *call)
 	    resource_check_unlocked(call, KIND_IMAGE, image) < 0)
 		return -1;
 	table_remove(&call->project->tables[KIND_IMAGE], doc_id(image));
+	machines_forget_images(call->sim);
 	return call_reply(call, 204, NULL);
 }
 

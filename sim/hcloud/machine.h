@@ -48,6 +48,7 @@ struct machine_spec {
 	const char *public_ipv6;  /* NULL: none; announced, not routed */
 	const char *user_data;	  /* NULL: none */
 	uint64_t user_data_bytes;
+	int64_t image_id;	     /* what a new disk is made from; 0: the root tree */
 	const char *const *ssh_keys; /* NULL-terminated public keys */
 	uint64_t cores;
 	uint64_t memory_bytes;
@@ -70,13 +71,15 @@ struct machine_backend_options {
 		*instance; /* unique for each simulator of this computer, at most 8 of [a-z0-9] */
 	const char *directory; /* for roots, logs, sockets */
 	const char *root_tree; /* the Debian to boot, as tools/make-machine-root builds it */
+	bool keeps_images;     /* they outlive the backend, for the next one */
 	void (*on_event)(void *context, int64_t server_id, enum machine_event event);
 	void *context;
 };
 
 MUST_CHECK int machine_backend_new_netns(const struct machine_backend_options *options,
 					 struct machine_backend **ret, struct error *err);
-/* Everything that it made is gone afterwards, the machines' disks too. NULL is fine. */
+/* Everything that it made is gone afterwards, the machines' disks too, and images unless they are
+ * to be kept. NULL is fine. */
 void machine_backend_free(struct machine_backend *backend);
 /* Removes what a process of this instance left that was killed and will not be started again: its
  * machines run on until then, or until the next start. ERR_CONFLICT while one runs. */
@@ -105,6 +108,21 @@ MUST_CHECK int machine_set_routes(struct machine_backend *backend, int64_t netwo
 				  struct error *err);
 /* Power off, and the disk is gone: deletion, or the first half of a rebuild. No event follows. */
 void machine_delete(struct machine_backend *backend, int64_t server_id);
+/* Begins to keep the machine's disk as image `image_id`, on or off; of one that has never been on,
+ * what is kept is `base_image_id`, from which it would be made. */
+MUST_CHECK int machine_snapshot(struct machine_backend *backend, int64_t server_id,
+				int64_t base_image_id, int64_t image_id, struct error *err);
+enum machine_image_state {
+	MACHINE_IMAGE_ABSENT = 1, /* also when the process that copied it is no more */
+	MACHINE_IMAGE_COPYING,
+	MACHINE_IMAGE_READY,
+	MACHINE_IMAGE_FAILED,
+};
+enum machine_image_state machine_image_state(const struct machine_backend *backend,
+					     int64_t image_id);
+/* Removes all images but these, and those on which they or machines lie. */
+MUST_CHECK int machine_keep_images(struct machine_backend *backend, const int64_t *image_ids,
+				   uint64_t count, struct error *err);
 /* Cuts the machine off from all networks, or from that private one alone, or heals it: a fault,
  * which holds over power cycles. With network_id 0 it is about all, and undoes what was about
  * one. */

@@ -1,6 +1,7 @@
 /* The "netns" backend of machine.h: which machines there are, and what is to become of each. */
 #include "hcloud/machine.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "base/str.h"
 #include "hcloud/machine_netns_host.h"
 #include "hcloud/machine_netns_identity.h"
+#include "hcloud/machine_netns_image.h"
 #include "hcloud/machine_netns_leftovers.h"
 #include "hcloud/machine_netns_router.h"
 #include "hcloud/machine_netns_space.h"
@@ -25,7 +27,8 @@ struct machine_backend {
 	sd_event *event;
 	char *instance;
 	char *directory;
-	char *root_tree;
+	bool keeps_images;
+	struct images *images;
 	void (*on_event)(void *context, int64_t server_id, enum machine_event event);
 	void *context;
 	int lock_fd;
@@ -80,7 +83,8 @@ int machine_backend_new_netns(const struct machine_backend_options *options,
 	backend->event = sd_event_ref(options->event);
 	backend->instance = xstrdup(options->instance);
 	backend->directory = xstrdup(options->directory);
-	backend->root_tree = xstrdup(options->root_tree);
+	backend->keeps_images = options->keeps_images;
+	backend->images = images_new(options->event, options->directory, options->root_tree);
 	backend->on_event = options->on_event;
 	backend->context = options->context;
 	backend->lock_fd = -1;
@@ -125,12 +129,14 @@ void machine_backend_free(struct machine_backend *backend)
 	/* Without the lock, an instance of this name may be somebody else's. */
 	if (backend->lock_fd >= 0) {
 		(void)!leftovers_remove(backend->instance, backend->directory, &err);
+		if (!backend->keeps_images)
+			(void)!images_keep(backend->images, NULL, 0, &err);
 		(void)close(backend->lock_fd);
 	}
 	(void)sd_event_unref(backend->event);
 	free(backend->instance);
 	free(backend->directory);
-	free(backend->root_tree);
+	images_free(backend->images);
 	free(backend);
 }
 
@@ -141,7 +147,11 @@ int machine_clean_netns(const char *instance, const char *directory, struct erro
 	if (check_root(err) != 0 || check_path(directory, err) != 0 ||
 	    leftovers_lock(instance, &lock_fd, err) != 0)
 		return -1;
-	return leftovers_remove(instance, directory, err);
+	CLEANUP(cleanup_free) char *images = xasprintf("%s/images", directory);
+
+	if (leftovers_remove(instance, directory, err) != 0)
+		return -1;
+	return fs_remove_all(AT_FDCWD, images, err);
 }
 
 static void on_host_event(void *context, int64_t server_id, enum machine_event event)
@@ -173,12 +183,16 @@ static void on_host_event(void *context, int64_t server_id, enum machine_event e
 		backend->on_event(backend->context, server_id, event);
 }
 
+static char *machine_directory(const struct machine_backend *backend, int64_t server_id)
+{
+	return xasprintf("%s/machines/%" PRId64, backend->directory, server_id);
+}
+
 static struct machine *add(struct machine_backend *backend, int64_t server_id)
 {
 	struct machine *machine = xcalloc(1, sizeof(*machine));
 	char name[SPACE_NAME_BYTES];
-	CLEANUP(cleanup_free)
-	char *directory = xasprintf("%s/machines/%" PRId64, backend->directory, server_id);
+	CLEANUP(cleanup_free) char *directory = machine_directory(backend, server_id);
 
 	(void)snprintf(name, sizeof(name), "hcs-%s-%" PRId64, backend->instance, server_id);
 	const struct host_options options = {
@@ -186,7 +200,7 @@ static struct machine *add(struct machine_backend *backend, int64_t server_id)
 		.router = backend->router,
 		.name = name,
 		.directory = directory,
-		.root_tree = backend->root_tree,
+		.images = backend->images,
 		.on_event = on_host_event,
 		.context = backend,
 		.server_id = server_id,
@@ -316,4 +330,24 @@ int machine_partition(struct machine_backend *backend, int64_t server_id, int64_
 	if (machine == NULL) /* it has never been on */
 		machine = add(backend, server_id);
 	return host_partition(machine->host, network_id, cut, err);
+}
+
+int machine_snapshot(struct machine_backend *backend, int64_t server_id, int64_t base_image_id,
+		     int64_t image_id, struct error *err)
+{
+	CLEANUP(cleanup_free) char *directory = machine_directory(backend, server_id);
+
+	return images_copy(backend->images, image_id, directory, base_image_id, err);
+}
+
+enum machine_image_state machine_image_state(const struct machine_backend *backend,
+					     int64_t image_id)
+{
+	return images_state(backend->images, image_id);
+}
+
+int machine_keep_images(struct machine_backend *backend, const int64_t *image_ids, uint64_t count,
+			struct error *err)
+{
+	return images_keep(backend->images, image_ids, count, err);
 }

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/spawn.h"
 #include "hcloud/machine_netns_cgroup.h"
+#include "hcloud/machine_netns_image.h"
 #include "hcloud/machine_netns_space.h"
 
 #define ARGUMENTS_MAX  40
@@ -45,7 +46,7 @@ int boot_prepare(const struct boot_options *options, struct error *err)
 	    put_file(platform, "product_name", "vServer\n", err) != 0 ||
 	    put_file(platform, "product_serial", serial, err) != 0)
 		return -1;
-	return 0;
+	return images_lay(options->images, options->image_id, options->directory, err);
 }
 
 static int open_console(const char *directory, struct error *err)
@@ -61,11 +62,16 @@ static int open_console(const char *directory, struct error *err)
 int boot_start(const struct boot_options *options, pid_t *ret_pid, struct error *err)
 {
 	char directory[ARGUMENT_BYTES];
-	char overlay[ARGUMENT_BYTES];
+	CLEANUP(cleanup_free) char *layers = NULL;
+	CLEANUP(cleanup_free) char *overlay = NULL;
 	char platform[ARGUMENT_BYTES];
 	char machine[ARGUMENT_BYTES];
 	char hostname[ARGUMENT_BYTES];
 	char space[ARGUMENT_BYTES];
+
+	if (images_overlay(options->images, options->directory, &layers, err) != 0)
+		return -1;
+	overlay = xasprintf("--overlay=%s:/", layers);
 	/* All capabilities and the system calls of container runtimes: jobs are sandboxed in the
 	 * machine as on a real one. */
 	const char *const argv[] = {
@@ -95,8 +101,6 @@ int boot_start(const struct boot_options *options, pid_t *ret_pid, struct error 
 	} procs = {.ours = options->cgroup->procs};
 
 	(void)snprintf(directory, sizeof(directory), "--directory=%s/root", options->directory);
-	(void)snprintf(overlay, sizeof(overlay), "--overlay=%s:%s/disk:/", options->root_tree,
-		       options->directory);
 	(void)snprintf(platform, sizeof(platform), "--bind=%s/platform:/run/hcloud-sim",
 		       options->directory);
 	(void)snprintf(machine, sizeof(machine), "--machine=%s", options->name);

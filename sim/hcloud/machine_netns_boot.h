@@ -1,10 +1,11 @@
 /* The booted system of one machine: systemd-nspawn with the real systemd as PID 1, in the
- * machine's network namespace and cgroup, on an overlay of the shared root tree. When the
- * simulator is killed, systemd-nspawn dies but the system runs on until its cgroup is killed, at
+ * machine's network namespace and cgroup, on an overlay of the shared root tree and images. When
+ *the simulator is killed, systemd-nspawn dies but the system runs on until its cgroup is killed, at
  * the next start of the instance.
  *
  * A machine's directory holds:
  *	disk/		what it has written: the overlay's upper layer, kept while it is off
+ *	layers		what is beneath (machine_netns_image.h)
  *	platform/	/run/hcloud-sim of the machine: tells cloud-init who it is, hears "booted"
  *			and on which file systems its loop devices may lie
  *	console.log	what it printed, all boots
@@ -16,6 +17,7 @@
 
 #include "base/error.h"
 
+struct images;
 struct machine_cgroup;
 
 /* Exit status of systemd-nspawn when the system asked for a reboot. */
@@ -27,7 +29,8 @@ struct machine_cgroup;
 
 struct boot_options {
 	const char *directory; /* the machine's */
-	const char *root_tree;
+	const struct images *images;
+	int64_t image_id; /* what a new disk is made from */
 	const char *name; /* of the machine, its network namespace and its cgroup alike */
 	const char *hostname;
 	int64_t server_id;

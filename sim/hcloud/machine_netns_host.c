@@ -33,7 +33,6 @@ struct host {
 	struct host_options options;
 	char *name;
 	char *directory;
-	char *root_tree;
 	enum host_state state;
 	bool is_cut;					/* from all networks */
 	int64_t cut_networks[MACHINE_PRIVATE_NETS_MAX]; /* from these; 0: free */
@@ -62,7 +61,6 @@ struct host *host_new(const struct host_options *options)
 	host->options.event = sd_event_ref(options->event);
 	host->name = xstrdup(options->name);
 	host->directory = xstrdup(options->directory);
-	host->root_tree = xstrdup(options->root_tree);
 	host->state = HOST_OFF;
 	host->pidfd = -1;
 	host->mark_fd = -1;
@@ -126,7 +124,6 @@ void host_free(struct host *host)
 	(void)sd_event_unref(host->options.event);
 	free(host->name);
 	free(host->directory);
-	free(host->root_tree);
 	free(host);
 }
 
@@ -247,7 +244,8 @@ static int run(struct host *host, struct error *err)
 {
 	const struct boot_options options = {
 		.directory = host->directory,
-		.root_tree = host->root_tree,
+		.images = host->options.images,
+		.image_id = host->identity->image_id,
 		.name = host->name,
 		.hostname = host->identity->name,
 		.server_id = host->options.server_id,

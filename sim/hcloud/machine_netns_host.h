@@ -15,13 +15,14 @@
 #include "hcloud/machine_netns_router.h"
 
 struct host;
+struct images;
 
 struct host_options {
 	sd_event *event;
 	struct router *router;
 	const char *name;      /* "hcs-INSTANCE-ID" */
 	const char *directory; /* the machine's own */
-	const char *root_tree;
+	const struct images *images;
 	/* MACHINE_STOPPED comes when it is off, and may then free the host. */
 	void (*on_event)(void *context, int64_t server_id, enum machine_event event);
 	void *context;

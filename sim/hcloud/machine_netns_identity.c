@@ -221,6 +221,7 @@ int identity_new(const struct machine_spec *spec, struct identity **ret, struct 
 	identity->public_ipv4 = copy_or_null(spec->public_ipv4);
 	identity->public_ipv6 = copy_or_null(spec->public_ipv6);
 	identity->ssh_keys = copy_list(spec->ssh_keys, SSH_KEYS_MAX);
+	identity->image_id = spec->image_id;
 	identity->memory_bytes = spec->memory_bytes;
 	identity->boot_delay_ms = spec->boot_delay_ms;
 	identity->private_net_delay_ms = spec->private_net_delay_ms;

@@ -22,6 +22,7 @@ struct identity {
 	char *public_ipv6; /* NULL: none */
 	char *user_data;
 	uint64_t user_data_bytes;
+	int64_t image_id;
 	char **ssh_keys; /* NULL-terminated */
 	uint64_t memory_bytes;
 	/* By slot, which is also the order of the interfaces; empty ones have network_id 0. Their

@@ -10,5 +10,6 @@
  * while another process holds it. */
 MUST_CHECK int leftovers_lock(const char *instance, int *ret_lock_fd, struct error *err);
 /* Processes, cgroups, network namespaces, loop devices, and the machines' directories below
- * `directory`. Blocks until the processes are dead. Only for the holder of the lock. */
+ * `directory`, but not its images. Blocks until the processes are dead. Only for the holder of the
+ * lock. */
 MUST_CHECK int leftovers_remove(const char *instance, const char *directory, struct error *err);

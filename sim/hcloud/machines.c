@@ -101,6 +101,12 @@ static void fill_faults(struct sim *sim, const json_t *server, struct machine_sp
 		ret->private_net_delay_ms = (uint64_t)fault_int(nic, "ms", 0);
 }
 
+/* The id of an image that has a disk; those of the system are what machines lie on anyway. */
+static int64_t image_with_disk(struct sim *sim, int64_t image_id)
+{
+	return table_find(&sim->catalog[KIND_IMAGE], image_id) ? 0 : image_id;
+}
+
 static void fill(struct sim *sim, struct project *project, const json_t *server, struct spec *ret)
 {
 	const json_t *type = table_find(&sim->catalog[KIND_SERVER_TYPE], doc_int(server, "_type"));
@@ -122,6 +128,7 @@ static void fill(struct sim *sim, struct project *project, const json_t *server,
 				.public_ipv6 = ipv6 ? doc_str(ipv6, "ip") : NULL,
 				.user_data = json_string_value(user_data),
 				.user_data_bytes = json_string_length(user_data),
+				.image_id = image_with_disk(sim, doc_int(server, "_image")),
 				.cores = (uint64_t)doc_int(type, "cores"),
 				.memory_bytes = GIB * (uint64_t)json_number_value(
 							      json_object_get(type, "memory")),
@@ -260,6 +267,72 @@ int machines_set_routes(struct sim *sim, const json_t *network, bool is_gone,
 	return 0;
 }
 
+int machines_snapshot(struct sim *sim, const json_t *server, const json_t *image,
+		      struct problem *problem)
+{
+	int64_t base_image_id = image_with_disk(sim, doc_int(server, "_image"));
+	struct error err;
+
+	if (sim->machines &&
+	    machine_snapshot(sim->machines, doc_id(server), base_image_id, doc_id(image), &err) < 0)
+		return failed(problem, &err);
+	return 0;
+}
+
+int machines_snapshot_result(struct sim *sim, const json_t *image, struct problem *problem)
+{
+	if (!sim->machines)
+		return 0;
+	switch (machine_image_state(sim->machines, doc_id(image))) {
+	case MACHINE_IMAGE_READY:
+		return 0;
+	case MACHINE_IMAGE_COPYING:
+		return 1;
+	case MACHINE_IMAGE_ABSENT:
+	case MACHINE_IMAGE_FAILED:
+		break;
+	}
+	return problem_set(problem, PROBLEM_ACTION_FAILED, "the disk could not be copied");
+}
+
+/* Also of servers whose image is deleted: they may begin anew. */
+static size_t count_needed(const struct sim *sim)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sim->project_count; i++)
+		count += sim->projects[i]->tables[KIND_IMAGE].count +
+			 sim->projects[i]->tables[KIND_SERVER].count;
+	return count;
+}
+
+static int keep_images(struct sim *sim, struct error *err)
+{
+	CLEANUP(cleanup_free)
+	int64_t *ids = xcalloc(count_needed(sim) + 1, sizeof(*ids));
+	size_t count = 0;
+
+	for (size_t i = 0; i < sim->project_count; i++) {
+		const struct table *images = &sim->projects[i]->tables[KIND_IMAGE];
+		const struct table *servers = &sim->projects[i]->tables[KIND_SERVER];
+
+		for (size_t j = 0; j < images->count; j++)
+			ids[count++] = doc_id(images->docs[j]);
+		for (size_t j = 0; j < servers->count; j++)
+			ids[count++] = doc_int(servers->docs[j], "_image");
+	}
+	return machine_keep_images(sim->machines, ids, count, err);
+}
+
+void machines_forget_images(struct sim *sim)
+{
+	struct error err;
+
+	/* What cannot be removed now is removed another time. */
+	if (sim->machines && keep_images(sim, &err) < 0)
+		log_warning("sim.image_left", F_ERROR(&err));
+}
+
 int machines_partition(struct sim *sim, const json_t *server, int64_t network_id, bool cut,
 		       struct error *err)
 {
@@ -341,6 +414,7 @@ int machines_start(struct sim *sim, const char *backend, const char *root_tree,
 		.instance = instance,
 		.directory = directory,
 		.root_tree = root_tree,
+		.keeps_images = sim->state_path != NULL,
 		.on_event = on_event,
 		.context = sim,
 	};
@@ -353,7 +427,8 @@ int machines_start(struct sim *sim, const char *backend, const char *root_tree,
 	if (!root_tree || !directory)
 		return error_set(err, ERR_INVALID,
 				 "--machines netns needs --machine-root and --machine-dir");
-	if (machine_backend_new_netns(&options, &sim->machines, err) < 0)
+	if (machine_backend_new_netns(&options, &sim->machines, err) < 0 ||
+	    keep_images(sim, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sim->project_count; i++) {
 		if (start_saved(sim, sim->projects[i], err) < 0)

@@ -32,6 +32,14 @@ MUST_CHECK int machines_partition(struct sim *sim, const json_t *server, int64_t
 				  bool cut, struct error *err);
 MUST_CHECK int machines_set_aliases(struct sim *sim, const json_t *server, int64_t network_id,
 				    struct problem *problem);
+/* Begins to keep the server's disk as that image's. */
+MUST_CHECK int machines_snapshot(struct sim *sim, const json_t *server, const json_t *image,
+				 struct problem *problem);
+/* 0 when it is kept, 1 while it is not yet, -1 when it will not be. */
+MUST_CHECK int machines_snapshot_result(struct sim *sim, const json_t *image,
+					struct problem *problem);
+/* An image or a server is gone, or has another: disks of images that nobody needs any more go. */
+void machines_forget_images(struct sim *sim);
 /* The network's routes are others than before; `network` may be about to go, with `is_gone`. */
 MUST_CHECK int machines_set_routes(struct sim *sim, const json_t *network, bool is_gone,
 				   struct problem *problem);

@@ -143,6 +143,7 @@ void server_erase(struct sim *sim, struct project *project, json_t *server)
 	primary_ip_forget_server(project, id);
 	firewall_forget_server(project, id);
 	table_remove(&project->tables[KIND_SERVER], id);
+	machines_forget_images(sim);
 }
 
 int server_deleted(const struct action_run *run)

@@ -73,6 +73,7 @@ int server_rebuilt(const struct action_run *run)
 	if (user_data)
 		doc_set_str(server, "_user_data", user_data);
 	machines_delete(run->sim, server);
+	machines_forget_images(run->sim);
 	doc_set_str(server, "status", "running");
 	return machines_power_on(run->sim, run->project, server, run->problem);
 }
@@ -184,6 +185,10 @@ static int create_image(struct call *call)
 		return problem_set(&call->problem, PROBLEM_SERVICE_ERROR,
 				   "backups are not enabled for the server");
 	const json_t *image = new_image(call, server, type, description, labels);
+	if (machines_snapshot(call->sim, server, image, &call->problem) < 0) {
+		table_remove(sim_table(call->sim, call->project, KIND_IMAGE), doc_id(image));
+		return -1;
+	}
 	const json_t *action = action_begin(
 		call->sim, call->project,
 		&(const struct action_request){
@@ -202,6 +207,9 @@ int server_image_created(const struct action_run *run)
 
 	if (!image)
 		return problem_set(run->problem, PROBLEM_NOT_FOUND, "image not found");
+	int result = machines_snapshot_result(run->sim, image, run->problem);
+	if (result != 0)
+		return result;
 	doc_set_str(image, "status", "available");
 	doc_set(image, "image_size", json_real(1.5));
 	return 0;

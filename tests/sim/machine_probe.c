@@ -7,12 +7,15 @@
  * "booted ID" and "stopped ID".
  *
  *	on ID NAME PUBLIC-ADDRESS|- USER-DATA-FILE|- [WORD…]
- *		WORDs: NET, delay=MS, late=MS (the private interface), fails, memory=BYTES
+ *		WORDs: NET, delay=MS, late=MS (the private interface), fails, memory=BYTES, image=ID
  *	attach ID NET, where NET is ID,NAME,RANGE,SUBNET,GATEWAY,ADDRESS,MAC
  *	detach ID NETWORK-ID
  *	alias ID NETWORK-ID [ADDRESS]
  *	routes NETWORK-ID [DESTINATION GATEWAY]
  *	cut, heal ID [NETWORK-ID]
+ *	snapshot ID IMAGE-ID
+ *	ready IMAGE-ID			whether it is
+ *	keep IMAGE-ID			and no other
  *	off, shutdown, delete ID
  *	quit */
 #include <errno.h>
@@ -88,6 +91,8 @@ static int parse_word(char *word, struct machine_spec *spec, struct machine_priv
 			return error_set(err, ERR_INVALID, "too many networks");
 		return parse_net(word, &nets[spec->private_net_count++], err);
 	}
+	if (str_has_prefix(word, "image="))
+		return parse_i64(value + 1, 1, INT64_MAX, &spec->image_id, err);
 	uint64_t *number = str_has_prefix(word, "delay=")  ? &spec->boot_delay_ms
 			   : str_has_prefix(word, "late=") ? &spec->private_net_delay_ms
 							   : &spec->memory_bytes;
@@ -138,7 +143,7 @@ static int set_routes(struct probe *probe, int64_t network_id, char **words, siz
 static int obey(struct probe *probe, char **words, size_t count, struct error *err)
 {
 	struct machine_private_net net;
-	int64_t network_id;
+	int64_t other_id;
 	int64_t id;
 
 	if (count < 2 || parse_i64(words[1], 1, INT64_MAX, &id, err) != 0)
@@ -147,17 +152,25 @@ static int obey(struct probe *probe, char **words, size_t count, struct error *e
 		return power_on(probe, id, words, count, err);
 	if (str_eq(words[0], "routes"))
 		return set_routes(probe, id, words, count, err);
-	network_id = 0;
+	other_id = 0;
 	if (count > 2 && !str_eq(words[0], "attach") &&
-	    parse_i64(words[2], 1, INT64_MAX, &network_id, err) != 0)
+	    parse_i64(words[2], 1, INT64_MAX, &other_id, err) != 0)
 		return -1;
 	if (str_eq(words[0], "cut") || str_eq(words[0], "heal"))
-		return machine_partition(probe->backend, id, network_id, str_eq(words[0], "cut"),
+		return machine_partition(probe->backend, id, other_id, str_eq(words[0], "cut"),
 					 err);
+	if (str_eq(words[0], "snapshot"))
+		return machine_snapshot(probe->backend, id, 0, other_id, err);
+	if (str_eq(words[0], "ready"))
+		return machine_image_state(probe->backend, id) == MACHINE_IMAGE_READY
+			       ? 0
+			       : error_set(err, ERR_CONFLICT, "it is not");
+	if (str_eq(words[0], "keep"))
+		return machine_keep_images(probe->backend, &id, 1, err);
 	if (str_eq(words[0], "alias")) {
 		const char *const alias_ips[] = {count > 3 ? words[3] : NULL, NULL};
 
-		return machine_set_aliases(probe->backend, id, network_id, alias_ips, err);
+		return machine_set_aliases(probe->backend, id, other_id, alias_ips, err);
 	}
 	if (str_eq(words[0], "attach") && count == 3) {
 		if (parse_net(words[2], &net, err) != 0)
@@ -165,7 +178,7 @@ static int obey(struct probe *probe, char **words, size_t count, struct error *e
 		return machine_attach(probe->backend, id, &net, err);
 	}
 	if (str_eq(words[0], "detach") && count == 3) {
-		machine_detach(probe->backend, id, network_id);
+		machine_detach(probe->backend, id, other_id);
 	} else if (str_eq(words[0], "off")) {
 		machine_power_off(probe->backend, id);
 	} else if (str_eq(words[0], "shutdown")) {

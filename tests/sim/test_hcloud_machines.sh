@@ -27,9 +27,9 @@ is_booted() { [ "$(field "a['booted']" sim GET "/servers/$1")" = True ]; }
 has_status() { [ "$(field "a['server']['status']" api GET "/servers/$1")" = "$2" ]; }
 has_user_data_run() { inside "$1" test -s /root/ran; }
 # Creates a server with a script as user_data, waits until that has run, prints the id.
-made() { # name, whether it has public addresses
+made() { # name, whether it has public addresses, image
 	local answer id
-	answer=$(api POST /servers "{\"name\":\"$1\",\"server_type\":\"cx23\",\"image\":\"debian-12\",\"networks\":[$network],
+	answer=$(api POST /servers "{\"name\":\"$1\",\"server_type\":\"cx23\",\"image\":\"${3-debian-12}\",\"networks\":[$network],
 		\"user_data\":\"#!/bin/sh\\necho ran >>/root/ran\\n\",\"public_net\":{\"enable_ipv4\":$2,\"enable_ipv6\":$2}}")
 	id=$(field "a['server']['id']" echo "$answer") || {
 		echo "$answer" >&2
@@ -135,22 +135,56 @@ check "rebuild" action "/servers/$w1/actions/rebuild" '{"image":"debian-12"}'
 check "… runs user_data again" wait_until 240 has_user_data_run "$w1"
 check_exit 1 "… on a new disk" inside "$w1" test -e /root/kept
 
+# Snapshots
+image_made() { # server
+	local answer
+	answer=$(api POST "/servers/$1/actions/create_image" '{"type":"snapshot","description":"baked"}')
+	action_ends "$(field "a['action']['id']" echo "$answer")" >&2 && field "a['image']['id']" echo "$answer"
+}
+inside "$w1" sh -c 'echo baked >/root/baked && rm /root/ran'
+image=$(image_made "$w1")
+check "a snapshot is made of a running server" test -n "$image"
+check_output "… and available" available field "a['image']['status']" api GET "/images/$image"
+made_of() { made "$1" false "$2"; }
+w3=$(made_of w3 "$image")
+check "a server is made of it, and runs its own user_data" test -n "$w3"
+check_output "… on the disk of the other" baked inside "$w3" cat /root/baked
+check "w2 is rebuilt from it" action "/servers/$w2/actions/rebuild" "{\"image\":$image}"
+check "… and runs its user_data" wait_until 240 has_user_data_run "$w2"
+check_output "… on that disk" baked inside "$w2" cat /root/baked
+check "w2 is powered off" action "/servers/$w2/actions/poweroff"
+check "the snapshot is deleted" api DELETE "/images/$image"
+check "… but not what lies on it" inside "$w3" cat /root/baked
+off_and_on_again() { off_and_on "$1" && wait_until 60 is_booted "$1"; }
+check "… also not when that is switched off and on" off_and_on_again "$w3"
+check_output "… again" baked inside "$w3" cat /root/baked
+image=$(image_made "$w3")
+check "a snapshot is made of a server of a snapshot" test -n "$image"
+
 clean() { "$RGRID_BUILD/hcloud-sim" --clean --instance "$instance" --machine-dir "$TEST_DIR/machines"; }
 check_exit 1 "what is in use is not cleaned" clean
 check_exit 2 "… nor is without a directory" "$RGRID_BUILD/hcloud-sim" --clean --instance "$instance"
 sim_stop KILL
 check "after a kill, its machines run on" machine_runs "$instance" "$w1"
-check "until all is cleaned" clean
-check_output "nothing is left" "" machines_left "$instance"
-check_exit 1 "… not even disks" test -e "$TEST_DIR/machines/machines"
-check "cleaning again is fine" clean
 start
 check "with its state, what ran runs again" wait_until 240 has_user_data_run "$w1"
+check "… from its snapshot, deleted as it is" wait_until 240 inside "$w3" grep -qx baked /root/baked
+w4=$(made_of w4 "$image")
+check "the newer snapshot is still there" test -n "$w4"
+check_output "… with the older one" baked inside "$w4" cat /root/baked
 check "… and what was off stays off" is_off "$w2"
 deleted=$(field "a['action']['id']" api DELETE "/servers/$w1")
 check "deletion" action_ends "$deleted"
 check "… takes the machine away" wait_until 60 is_off "$w1"
 check "it ends cleanly" sim_stop TERM
 check_output "nothing is left" "" machines_left "$instance"
+check "but snapshots, which its state names" test -d "$TEST_DIR/machines/images/$image"
+start
+check "it starts again" has_status "$w2" off
+sim_stop KILL
+check "all is cleaned" clean
+check_output "nothing is left" "" machines_left "$instance"
+check_output "… not even disks" "$TEST_DIR/machines" find "$TEST_DIR/machines"
+check "cleaning again is fine" clean
 
 tap_end

@@ -440,6 +440,72 @@ check 'it is asked to shut down' say 'shutdown 1'
 check 'it stops by itself' wait_until 120 probe_said_times 2 'stopped 1'
 check 'and says so on its console' grep -q 'Powering off' "$directory/machines/1/console.log"
 
+# Images
+is_ready() { say "ready $1"; }
+change_disk() {
+	inside 3 sh -c 'echo kept >/root/kept && rm /etc/issue && rm -r /usr/share/doc && mkdir /usr/share/doc && echo new >/usr/share/doc/new &&
+		ln /root/kept /root/link && chown 1000:1000 /root/kept'
+}
+seen_disk() {
+	inside "$1" sh -c 'cat /root/kept; ls /etc/issue 2>&1 | grep -c "No such"; ls /usr/share/doc; stat -c "%u %h" /root/link; hostname'
+}
+check 'a machine changes its disk' change_disk
+check 'an image is made of it while it runs' say 'snapshot 3 100'
+check 'and is ready' wait_until 60 is_ready 100
+inside 3 sh -c 'echo later >/root/kept'
+check 'a machine is made of the image' say "on 6 clone - $TEST_DIR/user-data image=100 $(office 6)"
+check 'it boots' wait_until 180 probe_said 'booted 6'
+check 'it is another server, whose user data runs' wait_until 180 inside 6 grep -qx clone /root/ran
+check_output 'its disk is as it was in that moment' 'kept
+1
+new
+1000 2
+clone' seen_disk 6
+inside 6 sh -c 'echo "of the clone" >/root/kept'
+check 'an image is made of that' say 'snapshot 6 101'
+check 'and is ready, too' wait_until 60 is_ready 101
+check 'a machine is made of this' say "on 7 second - $TEST_DIR/user-data image=101 $(office 7)"
+check 'it boots, too' wait_until 180 probe_said 'booted 7'
+check 'and runs its user data' wait_until 180 inside 7 grep -qx second /root/ran
+check_output 'on what both have written' 'of the clone
+1
+new
+1000 2
+second' seen_disk 7
+check 'all images are forgotten but one' say 'keep 999'
+check 'but those are still there on which machines lie' is_ready 100
+check 'this, too' is_ready 101
+check 'they are powered off' say 'off 6'
+check 'both of them' say 'off 7'
+check 'they stop' wait_until 60 probe_said 'stopped 6'
+check 'both' wait_until 60 probe_said 'stopped 7'
+check 'an image is made of one that is off' say 'snapshot 7 102'
+check 'it is ready' wait_until 60 is_ready 102
+check 'its machine is deleted' say 'delete 7'
+check 'and the other' say 'delete 6'
+check 'the last image is kept' say 'keep 102'
+check 'with what is beneath it' is_ready 101
+check 'down to the first' is_ready 100
+check 'a machine is made of it' say "on 8 third - $TEST_DIR/user-data image=102 $(office 8)"
+check 'it boots from three images' wait_until 180 probe_said 'booted 8'
+check 'and runs its user data, too' wait_until 180 inside 8 grep -qx third /root/ran
+check_output 'and has all' 'of the clone
+1
+new
+1000 2
+third' seen_disk 8
+check 'it is deleted' say 'delete 8'
+erased() { [ ! -e "$directory/machines/8" ]; }
+check 'with its disk' wait_until 60 erased
+mkdir -p "$directory/images/103/x" # where no image can be put
+check 'an image that cannot be made' say 'snapshot 3 103'
+has_ended() { [ ! -e "$directory/images/103.new" ]; }
+check 'ends' wait_until 60 has_ended
+check_exit 1 'and is not one' is_ready 103
+check 'no image is kept' say 'keep 999'
+check_exit 1 'and none is left' test -e "$directory/images/100"
+check_exit 1 'a machine of an image that is not there is refused' say "on 6 none - - image=100"
+
 # Deletion, rebuild, and boots that fail
 check 'a running machine is deleted' say 'delete 3'
 check 'and is rebuilt at once' say "on 3 web-3 198.18.0.3 $TEST_DIR/user-data"
@@ -495,4 +561,5 @@ check 'a machine starts' say "on 1 web-1 198.18.0.2 - $(office 2)"
 echo quit >&7
 check 'it ends while the machine boots' probe_ends
 check_output 'nothing is left at the end' '' machines_left "$instance"
+check_output 'of its directory, either' "$directory" find "$directory"
 tap_end
