@@ -151,6 +151,7 @@ void day_result(const struct day *day, struct day_result *ret)
 	ret->euros = (double)day->paid_micros / 1e6;
 	ret->bound_euros = (double)day->work_us / (double)BILLING_HOUR_US * DAY_PRICE_MICROS / 1e6;
 	ret->wait_mean_s = sum / (double)day->job_count / 1e6;
-	ret->wait_95_s = (double)waits[day->job_count * 95 / 100] / 1e6;
+	size_t at_95 = day->job_count * 95 / 100;
+	ret->wait_95_s = (double)waits[at_95] / 1e6;
 	ret->servers = day->created_count;
 }

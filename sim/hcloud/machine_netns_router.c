@@ -78,6 +78,7 @@ static void forget_network(struct network **at)
 {
 	struct network *network = *at;
 
+	CHECK(network != NULL);
 	*at = network->next;
 	free(network);
 }

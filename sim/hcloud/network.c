@@ -113,6 +113,7 @@ int network_subnet_read(struct call *call, const struct network_plan *plan, cons
 			    "is for subnets of type vswitch, and only those");
 	if (fields_finish(&fields) < 0)
 		return -1;
+	CHECK(type != NULL);
 	if (vswitch_id && vswitch_is_used(call->project, vswitch_id))
 		return problem_set(&call->problem, PROBLEM_VSWITCH_ID_ALREADY_USED,
 				   "the vSwitch is already used");
@@ -201,7 +202,7 @@ static int read_routes(struct call *call, struct network_plan *plan, json_t *ret
 
 	for (size_t i = 0; i < json_array_size(routes); i++) {
 		const json_t *json = json_array_get(routes, i);
-		struct network_route route;
+		struct network_route route = {0};
 
 		if (!json_is_object(json))
 			return problem_invalid(&call->problem, "routes",

@@ -87,7 +87,7 @@ static int delete_subnet(struct call *call)
 	const json_t *network = changeable(call);
 	const char *text = NULL;
 	struct fields fields;
-	struct ipv4_range range;
+	struct ipv4_range range = {0};
 
 	if (!network)
 		return -1;
@@ -110,7 +110,7 @@ static int add_route(struct call *call)
 {
 	const json_t *network = changeable(call);
 	struct network_plan plan;
-	struct network_route route;
+	struct network_route route = {0};
 
 	if (!network)
 		return -1;
@@ -147,7 +147,7 @@ static int change_ip_range(struct call *call)
 	const char *text = NULL;
 	struct network_plan plan;
 	struct fields fields;
-	struct ipv4_range range;
+	struct ipv4_range range = {0};
 
 	if (!network)
 		return -1;

@@ -61,20 +61,22 @@ static int parse(const struct opt_command *command, int argc, const char **argv,
 	return *ret_done ? print(command, as_man, err) : 0;
 }
 
+static const struct sim_options defaults = {
+	.listen = "127.0.0.1:0",
+	.machines = "none",
+	.instance = "sim",
+	.ip_order = "lowest",
+	.action_time = "fast",
+	.clock_rate = 1,
+	.billed_hour_ms = 3600ULL * 1000,
+	.rate_limit = RATE_LIMIT_DEFAULT,
+	.server_limit = SERVERS_DEFAULT,
+};
+
 int options_parse(struct sim_options *ret, int argc, const char **argv, bool *ret_done,
 		  struct error *err)
 {
-	*ret = (struct sim_options){
-		.listen = "127.0.0.1:0",
-		.machines = "none",
-		.instance = "sim",
-		.ip_order = "lowest",
-		.action_time = "fast",
-		.clock_rate = 1,
-		.billed_hour_ms = 3600ULL * 1000,
-		.rate_limit = RATE_LIMIT_DEFAULT,
-		.server_limit = SERVERS_DEFAULT,
-	};
+	*ret = defaults;
 	const struct opt options[] = {
 		OPT_STR(0, "listen", "ADDR:PORT", &ret->listen,
 			"Listen there (default 127.0.0.1:0, any free port); the URL is printed",

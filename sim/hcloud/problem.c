@@ -1,3 +1,4 @@
+#define PROBLEM_DEFINED_HERE
 #include "hcloud/problem.h"
 
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "base/cleanup.h"
+#include "base/error.h"
 
 enum problem_code {
 	PROBLEM_NONE = 0,
@@ -33,6 +33,13 @@ int problem_invalid(struct problem *problem, const char *field, const char *form
 PRINTF_FORMAT(4, 5)
 int problem_named(struct problem *problem, enum problem_code code, const char *name,
 		  const char *format, ...);
+
+/* As in base/error.h. */
+#if defined(__clang_analyzer__) && !defined(PROBLEM_DEFINED_HERE)
+#define problem_set(...)     error_minus_one(problem_set(__VA_ARGS__))
+#define problem_invalid(...) error_minus_one(problem_invalid(__VA_ARGS__))
+#define problem_named(...)   error_minus_one(problem_named(__VA_ARGS__))
+#endif
 
 const char *problem_code_name(enum problem_code code);
 /* PROBLEM_NONE for a word that is none. */

@@ -68,6 +68,7 @@ static int find_token(struct call *call)
 
 static int take_rate(struct call *call, struct rate_limit *bucket)
 {
+	CHECK(bucket != NULL);
 	int64_t now_us = vclock_now_us(&call->sim->clock);
 	const json_t *fault = faults_strike(
 		&call->sim->faults, FAULT_RATE_LIMIT,

@@ -94,7 +94,7 @@ static int get_batch(const struct request *request, struct pg *pg, int64_t id, c
 static int reply_batch(const struct request *request, struct pg *pg, int64_t id,
 		       struct reply *reply, struct error *err)
 {
-	json_t *batch;
+	json_t *batch = NULL;
 
 	if (get_batch(request, pg, id, request->args[0], &batch, err) < 0)
 		return -1;
@@ -204,7 +204,7 @@ static int create_batch(const struct request *request, struct pg *pg,
 static int reply_created(const struct request *request, struct pg *pg, const json_t *answer,
 			 struct reply *reply, struct error *err)
 {
-	json_t *batch;
+	json_t *batch = NULL;
 	int64_t id = json_integer_value(json_object_get(answer, "batch"));
 
 	if (get_batch(request, pg, id, "", &batch, err) < 0)

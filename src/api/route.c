@@ -75,7 +75,7 @@ static bool split(char *path, struct segments *ret)
 static char *join(struct segments *segments, size_t from)
 {
 	for (size_t i = from + 1; i < segments->count; i++)
-		segments->items[i][-1] = '/';
+		*(segments->items[i] - 1) = '/';
 	return segments->items[from];
 }
 
@@ -116,6 +116,7 @@ static int take_args(const struct route *route, struct segments *segments, size_
 	size_t index = 0;
 
 	for (const char *at = strchr(route->pattern, '/'); at != NULL; at = strchr(at + 1, '/')) {
+		CHECK(index < segments->count);
 		if (at[1] == '{') {
 			char *arg = index == rest ? join(segments, index) : segments->items[index];
 

@@ -136,6 +136,7 @@ static enum MHD_Result answer(struct request *request)
 		handler = request->route != NULL ? request->route->handler : NULL;
 	}
 	if (!request->has_failed && request->reply.status == 0) {
+		CHECK(handler != NULL);
 		request->resume = NULL;
 		if (handler(request, &request->reply, &request->err) < 0) {
 			CHECK(request->reply.status == 0);

@@ -47,6 +47,21 @@ PRINTF_FORMAT(2, 3) int error_hint(struct error *err, const char *format, ...);
 PRINTF_FORMAT(2, 3) int error_field(struct error *err, const char *format, ...);
 void error_clear(struct error *err);
 
+/* The analyser sees one file at a time, and would go on after calls of these as if they had
+ * returned 0. */
+#if defined(__clang_analyzer__) && !defined(ERROR_DEFINED_HERE)
+static inline int error_minus_one(int returned)
+{
+	(void)returned;
+	return -1;
+}
+#define error_set(...)	     error_minus_one(error_set(__VA_ARGS__))
+#define error_set_errno(...) error_minus_one(error_set_errno(__VA_ARGS__))
+#define error_wrap(...)	     error_minus_one(error_wrap(__VA_ARGS__))
+#define error_hint(...)	     error_minus_one(error_hint(__VA_ARGS__))
+#define error_field(...)     error_minus_one(error_field(__VA_ARGS__))
+#endif
+
 const char *error_code_name(enum error_code code); /* "not_found" */
 int error_http_status(enum error_code code);
 int error_exit_code(enum error_code code);

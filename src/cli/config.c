@@ -40,11 +40,11 @@ static int take_value(void *context, const char *key, const char *value, unsigne
 		target = &values->ca_file;
 	else if (str_eq(key, "token") && values->is_credentials)
 		target = &values->token;
-	if (str_eq(key, "token") && !values->is_credentials)
+	else if (str_eq(key, "token"))
 		buf_appendf(values->notes,
 			    "%s:%u: a token is only read from the credentials file, ignoring it\n",
 			    values->path, line);
-	else if (!target && values->reports_unknown)
+	else if (values->reports_unknown)
 		buf_appendf(values->notes, "%s:%u: unknown key \"%s\", ignoring it\n", values->path,
 			    line, key);
 	if (!target)

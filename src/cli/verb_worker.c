@@ -82,9 +82,8 @@ static int ask_all(struct verb_call *call, const struct demand *demand, bool as_
 
 int verb_worker_drain(struct verb_call *call, struct error *err)
 {
-	const struct demand demand = {.method = "POST",
-				      .suffix = "/drain",
-				      .busy = "end first; then it leaves"};
+	const struct demand demand = {
+		.method = "POST", .suffix = "/drain", .busy = "end first; then it leaves"};
 	bool as_json = false;
 	const struct opt options[] = {
 		OPT_FLAG(0, "json", &as_json, "Print the workers as JSON"),

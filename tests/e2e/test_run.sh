@@ -104,8 +104,8 @@ live_within_a_second() {
 	printf 'import time\nprint("now", flush=True)\ntime.sleep(4)\n' >live.py
 	"$RGRID" run live.py >live.out &
 	local client=$! begin=$SECONDS
-	wait_until 3 grep -q now live.out || { wait $client; return 1; }
-	[ $((SECONDS - begin)) -le 3 ] && kill -0 $client && wait $client
+	wait_until 3 grep -q now live.out || { wait "$client"; return 1; }
+	[ $((SECONDS - begin)) -le 3 ] && kill -0 "$client" && wait "$client"
 }
 check "output is seen while the script runs" live_within_a_second
 
@@ -114,8 +114,8 @@ interrupt_detaches() {
 	"$RGRID" run slow.py >slow.out 2>slow.err &
 	local client=$!
 	wait_until 10 grep -q '^2$' slow.out || return 1
-	kill -INT $client
-	wait $client
+	kill -INT "$client"
+	wait "$client"
 	[ $? -eq 130 ] && grep -q 'rgrid attach' slow.err && [ "$("$RGRID" attach last | tail -n 1)" = 19 ]
 }
 check "Ctrl-C detaches with 130 and says how to reattach" interrupt_detaches
@@ -123,8 +123,8 @@ interrupt_cancels() {
 	"$RGRID" run --cancel-on-interrupt spin.py >/dev/null 2>&1 &
 	local client=$!
 	wait_until 10 job_is running || return 1
-	kill -INT $client
-	wait $client
+	kill -INT "$client"
+	wait "$client"
 	[ $? -eq 130 ] && wait_until 10 job_is cancelled
 }
 job_is() { [ "$("$RGRID" status last --json | jq -r .state)" = "$1" ]; }

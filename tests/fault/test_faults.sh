@@ -56,7 +56,7 @@ batch_under() {
 	"$@" || return 1
 	wait "$client"
 	local code=$?
-	[ $code -eq 0 ] || { tail -n 20 "$TEST_DIR/$name.err"; return 1; }
+	[ "$code" -eq 0 ] || { tail -n 20 "$TEST_DIR/$name.err"; return 1; }
 }
 
 batch_count() { "$RGRID" batch status last --json | jq -e ".counts.$1"; }
@@ -64,7 +64,7 @@ some_completed() { [ "$(batch_count completed 2>/dev/null || echo 0)" -ge 2 ]; }
 
 outputs_intact() {
 	local i file
-	for i in $(seq -w 1 $ITEMS); do
+	for i in $(seq -w 1 "$ITEMS"); do
 		file=$work/in/$i.txt
 		[ "$(cat "$work/outputs/in/$i.txt/out/digest.txt")" = "$(sha256sum <"$file" | cut -d' ' -f1)" ] || { echo "digest of $i"; return 1; }
 		cmp <(cat "$file" "$file") "$work/outputs/in/$i.txt/out/twice.bin" || return 1
@@ -74,8 +74,8 @@ outputs_intact() {
 # Every job of the last batch: state completed, one final attempt, log with one whole last attempt.
 recorded_once() {
 	local id
-	[ "$(batch_count total)" -eq $ITEMS ] || return 1
-	[ "$(batch_count completed)" -eq $ITEMS ] || return 1
+	[ "$(batch_count total)" -eq "$ITEMS" ] || return 1
+	[ "$(batch_count completed)" -eq "$ITEMS" ] || return 1
 	for id in $("$RGRID" list --batch last --json | jq -r '.items[].id'); do
 		local attempts
 		attempts=$(curl -sf -H "Authorization: Bearer $RGRID_TOKEN" "$RGRID_URL/api/v1/jobs/$id/attempts") || return 1

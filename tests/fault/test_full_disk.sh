@@ -31,7 +31,7 @@ too_large() {
 	"$RGRID" run length.py large.bin >out.txt 2>err.txt
 	local code=$?
 	cat err.txt
-	[ $code -eq 6 ] && grep -qi 'full\|no space' err.txt
+	[ "$code" -eq 6 ] && grep -qi 'full\|no space' err.txt
 }
 check "an upload that does not fit is refused with 6, and says why" too_large
 check_output "  and leaves nothing: the little still fits" 1000 "$RGRID" run length.py small.bin
@@ -48,7 +48,7 @@ output_waits() {
 	wait_until 30 grep -q written big.out || return 1
 	wait_until 30 refused_again || return 1
 	rm "$STORE/ballast"
-	wait $client || { cat big.err; return 1; }
+	wait "$client" || { cat big.err; return 1; }
 	[ "$(wc -c <big.bin)" -eq $((18 << 20)) ]
 }
 # How many requests the API has answered with 507.

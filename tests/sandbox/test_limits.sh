@@ -56,9 +56,9 @@ second_one() {
 	wait_until 10 pgrep -f -- "crun.*slot-0"
 	"$PROBE" "$STATE" true 2>&1 3>/dev/null | grep -q 'another worker uses'
 	local result=$?
-	kill $first
-	wait $first 2>/dev/null
-	return $result
+	kill "$first"
+	wait "$first" 2>/dev/null
+	return "$result"
 }
 check "one state directory serves one worker" second_one
 check "  also when many files fill it" \
@@ -79,7 +79,7 @@ from_outside() {
 	local probe=$!
 	wait_until 10 own_crun
 	kill -KILL "$(own_crun)"
-	wait $probe
+	wait "$probe"
 }
 check "a sandbox that is killed from outside is not the script's failure" from_outside
 check "half a processor is half a processor" \

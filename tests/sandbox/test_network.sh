@@ -52,8 +52,8 @@ readonly CONNECT='
 import socket, sys
 s = socket.socket(); s.settimeout(3)
 s.connect((sys.argv[1], int(sys.argv[2]))); print(s.recv(9).decode())'
-from_worker() { nsenter --net=/run/netns/$WORKER python3 -c "$CONNECT" "$1" "$2"; }
-from_job() { nsenter --net=/run/netns/$WORKER "$PROBE" --network "$TEST_DIR/state" python3 -c "$CONNECT" "$1" "$2" 3>/dev/null </dev/null; }
+from_worker() { nsenter --net=/run/netns/"$WORKER" python3 -c "$CONNECT" "$1" "$2"; }
+from_job() { nsenter --net=/run/netns/"$WORKER" "$PROBE" --network "$TEST_DIR/state" python3 -c "$CONNECT" "$1" "$2" 3>/dev/null </dev/null; }
 job_fails() { ! from_job "$1" "$2"; }
 
 check_output "the public side is reachable" hello from_job 198.18.0.1 8000
@@ -65,7 +65,7 @@ for address in 198.18.0.3 10.0.1.3 127.0.0.1; do
 	check_output "the worker itself reaches its own $address" hello from_worker $address 8001
 	check "a job does not" job_fails $address 8001
 done
-gateway() { nsenter --net=/run/netns/$WORKER "$PROBE" --network "$TEST_DIR/state" python3 -c '
+gateway() { nsenter --net=/run/netns/"$WORKER" "$PROBE" --network "$TEST_DIR/state" python3 -c '
 import socket, struct
 for line in open("/proc/net/route").read().splitlines()[1:]:
     fields = line.split()
@@ -73,13 +73,13 @@ for line in open("/proc/net/route").read().splitlines()[1:]:
         s = socket.socket(); s.settimeout(3)
         s.connect((socket.inet_ntoa(struct.pack("<L", int(fields[2], 16))), 8001)); print("reached")' 3>/dev/null </dev/null; }
 check_exit 1 "a job does not reach the worker through its own gateway" gateway
-without() { nsenter --net=/run/netns/$WORKER "$PROBE" "$TEST_DIR/state" python3 -c "$CONNECT" 198.18.0.1 8000 3>/dev/null </dev/null; }
+without() { nsenter --net=/run/netns/"$WORKER" "$PROBE" "$TEST_DIR/state" python3 -c "$CONNECT" 198.18.0.1 8000 3>/dev/null </dev/null; }
 check_exit 1 "without --network nothing is reachable, the public side included" without
-resolvers() { nsenter --net=/run/netns/$WORKER "$PROBE" --network "$TEST_DIR/state" cat /etc/resolv.conf 3>/dev/null </dev/null | grep -q nameserver; }
+resolvers() { nsenter --net=/run/netns/"$WORKER" "$PROBE" --network "$TEST_DIR/state" cat /etc/resolv.conf 3>/dev/null </dev/null | grep -q nameserver; }
 check "a job with a network has resolvers" resolvers
 
 nothing_left() {
-	[ -z "$(nsenter --net=/run/netns/$WORKER nft list tables)" ] && ! ip -n $WORKER link | grep rgj
+	[ -z "$(nsenter --net=/run/netns/"$WORKER" nft list tables)" ] && ! ip -n "$WORKER" link | grep rgj
 }
 check "rules and interfaces are gone afterwards" nothing_left
 # Rules that do not load must cost the job its network, not its walls.
@@ -89,16 +89,16 @@ broken_rules() {
 	chmod +x "$TEST_DIR/bin/nft"
 	local code=0
 	PATH=$TEST_DIR/bin:$PATH from_job 198.18.0.1 8000 || code=$?
-	[ $code -eq 126 ]
+	[ "$code" -eq 126 ]
 }
 check "without rules the job is refused" broken_rules
 killed_leaves_nothing_for_long() {
-	nsenter --net=/run/netns/$WORKER "$PROBE" --network "$TEST_DIR/state" python3 -c 'import time; print("up", flush=True); time.sleep(99)' 3>/dev/null >"$TEST_DIR/up" </dev/null &
+	nsenter --net=/run/netns/"$WORKER" "$PROBE" --network "$TEST_DIR/state" python3 -c 'import time; print("up", flush=True); time.sleep(99)' 3>/dev/null >"$TEST_DIR/up" </dev/null &
 	local outer=$!
-	wait_until 10 grep -q up "$TEST_DIR/up" && kill -KILL $outer
-	wait $outer 2>/dev/null
+	wait_until 10 grep -q up "$TEST_DIR/up" && kill -KILL "$outer"
+	wait "$outer" 2>/dev/null
 	wait_until 5 no_interface && from_job 198.18.0.1 8000 && nothing_left
 }
-no_interface() { ! ip -n $WORKER link | grep -q rgj; }
+no_interface() { ! ip -n "$WORKER" link | grep -q rgj; }
 check "a killed worker's interfaces go with it, its rules with the next start" killed_leaves_nothing_for_long
 tap_end
