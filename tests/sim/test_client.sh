@@ -113,7 +113,7 @@ done
 unset CLIENT_TIMEOUT_MS
 
 # Looks are repeated; a look that fails for good is an error, and never a short list.
-check "three servers" client "create_server a label=k=v" "create_server b" "create_server c label=k=v" >/dev/null
+check "three servers" client "create_server a label=k=v" "create_server b" "create_server c label=k=v"
 export CLIENT_TIMEOUT_MS=1500
 for spec in status:code=server_error status:code=bad_gateway status:code=unavailable status:code=timeout status:code=locked \
 	lost:status=500 lost: reset: cut: delay:ms=4000; do
