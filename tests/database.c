@@ -161,6 +161,7 @@ const char *test_database_empty(void)
 	const char *server = getenv("RGRID_TEST_CONNINFO");
 	char name[32];
 
+	EXPECT(server != NULL);
 	(void)snprintf(name, sizeof(name), "test_%d", (int)getpid());
 	test_do(test_connect(server), "CREATE DATABASE %s", name);
 	return with_word(server, "dbname=", name);

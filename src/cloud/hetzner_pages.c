@@ -171,7 +171,7 @@ static void sort_entries(struct reading *reading)
 static int read_once(struct hetzner *hetzner, struct reading *reading, bool *ret_whole,
 		     struct error *err)
 {
-	struct position position;
+	struct position position = {0};
 	uint64_t total;
 	uint64_t last;
 

@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/str.h"
 
-static void try_path(const char *text)
+static void try_path(const char *text, enum route_audience audience)
 {
 	CLEANUP(cleanup_free) char *path = xstrdup(text);
 	struct route_match match;
@@ -24,8 +24,9 @@ static void try_path(const char *text)
 		size_t bytes = strlen(text);
 
 		memcpy(path, text, bytes + 1);
-		if (route_find(routes, ROUTE_COUNT, method, path, &match, &err) < 0)
+		if (route_find(routes, ROUTE_COUNT, audience, method, path, &match, &err) < 0)
 			continue;
+		CHECK(match.route == NULL || (match.route->audience & audience) != 0);
 		for (size_t i = 0; i < match.arg_count; i++)
 			CHECK(str_is_utf8(match.args[i], strlen(match.args[i])));
 	}
@@ -81,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(text, data, size);
 	for (size_t at = 0; at < size; at += strlen(text + at) + 1) {
-		try_path(text + at);
+		try_path(text + at, AUDIENCE_BOTH);
+		try_path(text + at, AUDIENCE_WORKERS);
 		try_query(text + at);
 		try_range(text + at);
 		try_small_texts(text + at);

@@ -413,7 +413,7 @@ TEST(http_interruption_is_noticed_at_once)
 	CLEANUP(cleanup_http_client) struct http_client *client = NULL;
 	struct server server = {0};
 	struct http_client *unused = start(&server, NULL, NULL);
-	struct sockaddr_in address;
+	struct sockaddr_in address = {0};
 	socklen_t bytes = sizeof(address);
 	struct error err;
 	char url[64];
