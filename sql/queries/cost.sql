@@ -57,8 +57,3 @@ FROM rg.fleet_wait w
 LEFT JOIN rg.job_size s ON s.job_id = $1
 WHERE w.cpu_millis = coalesce(s.cpu_millis, $2) AND w.memory_bytes = coalesce(s.memory_bytes, $3)
 ORDER BY w.position;
-
--- name: explain_events
--- The last things that happened to the fleet.
-SELECT (extract(epoch FROM at) * 1000000)::bigint, kind, reason, worker_id, rule
-FROM rg.event ORDER BY id DESC LIMIT $1;

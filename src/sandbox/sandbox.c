@@ -298,11 +298,6 @@ const char *const *sandbox_unenforced(const struct sandbox *sandbox)
 	return sandbox->unenforced;
 }
 
-bool sandbox_has_network(const struct sandbox *sandbox)
-{
-	return networks_missing(sandbox->networks) == NULL;
-}
-
 static struct slot *slot_at(struct sandbox *sandbox, size_t index)
 {
 	CHECK(index < sandbox->slot_count);

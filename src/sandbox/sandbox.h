@@ -44,7 +44,6 @@ void sandbox_free(struct sandbox *sandbox);
 /* Limits that this machine cannot hold, "memory: the memory cgroup is not ours to use", …;
  * NULL-terminated, constant for the sandbox's life. */
 const char *const *sandbox_unenforced(const struct sandbox *sandbox);
-bool sandbox_has_network(const struct sandbox *sandbox); /* NETWORK_PUBLIC can be given */
 
 /* Makes the slot's work directory empty and of `disk_bytes` for the next job, and returns a
  * descriptor of it (owned by the sandbox, valid until the slot's next sandbox_prepare). The owner
