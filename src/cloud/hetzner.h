@@ -25,6 +25,8 @@
 #define HETZNER_USER_DATA_MAX	    (32 * 1024)
 #define HETZNER_NETWORK_SERVERS_MAX 100
 #define HETZNER_GROUP_SERVERS_MAX   10
+#define HETZNER_GROUPS_MAX	    50 /* placement groups of a project */
+#define HETZNER_FIREWALLS_MAX	    5
 #define HETZNER_IP_BYTES	    48
 #define HETZNER_CIDR_BYTES	    56
 
@@ -390,6 +392,9 @@ struct hetzner_named_list {
 };
 void hetzner_named_list_release(struct hetzner_named_list *list);
 #define cleanup_hetzner_named_list hetzner_named_list_release
+/* By name, else by number, as users write either; borrowed, NULL when there is none. */
+const struct hetzner_named *hetzner_named_find(const struct hetzner_named_list *list,
+					       const char *name_or_id);
 MUST_CHECK int hetzner_ssh_keys_list(struct hetzner *hetzner, const char *name,
 				     struct hetzner_named_list *ret, struct error *err);
 MUST_CHECK int hetzner_ssh_key_create(struct hetzner *hetzner, const char *name,

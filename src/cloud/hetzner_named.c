@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "cloud/hetzner_call.h"
 #include "cloud/hetzner_pages.h"
 #include "cloud/hetzner_parse.h"
@@ -10,6 +11,26 @@ void hetzner_named_list_release(struct hetzner_named_list *list)
 {
 	free(list->items);
 	*list = (struct hetzner_named_list){0};
+}
+
+const struct hetzner_named *hetzner_named_find(const struct hetzner_named_list *list,
+					       const char *name_or_id)
+{
+	const struct hetzner_named *found = NULL;
+	struct error err = {0};
+	int64_t id = 0;
+
+	if (parse_i64(name_or_id, 1, INT64_MAX, &id, &err) < 0)
+		id = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct hetzner_named *named = &list->items[i];
+
+		if (str_eq(named->name, name_or_id))
+			return named;
+		if (id != 0 && named->id == id)
+			found = named;
+	}
+	return found;
 }
 
 static int add_named(void *context, const json_t *json, struct error *err)

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "core/id.h"
 #include "core/label.h"
+#include "orchestrator/hetzner_groups.h"
 
 #define CATALOG_MS   (3600ULL * 1000) /* prices change seldom, types are withdrawn with notice */
 #define MEMBERS_MS   30000ULL	      /* the network is full or not */
@@ -18,6 +19,7 @@
 
 struct hetzner_fleet {
 	struct hetzner_fleet_options options;
+	struct hetzner_groups *groups;
 	char selector[256];
 	/* The catalog, as last read. */
 	struct fleet_choice choices[FLEET_CHOICES_MAX];
@@ -176,6 +178,7 @@ static int provider_list(void *context, struct fleet_world *ret, struct error *e
 		fleet->ours[fleet->our_count++] = server->id;
 	}
 	ret->network_members = fleet->members;
+	hetzner_groups_sweep(fleet->groups);
 	return 0;
 }
 
@@ -224,7 +227,8 @@ struct order {
 };
 
 static int order_make(const struct hetzner_fleet *fleet, const struct fleet_creation *creation,
-		      struct order *order, struct hetzner_server_request *ret, struct error *err)
+		      int64_t group_id, struct order *order, struct hetzner_server_request *ret,
+		      struct error *err)
 {
 	const struct hetzner_fleet_options *options = &fleet->options;
 
@@ -240,11 +244,12 @@ static int order_make(const struct hetzner_fleet *fleet, const struct fleet_crea
 		.labels = &order->labels,
 		.network_ids = &options->network_id,
 		.network_count = options->network_id != 0,
-		.firewall_ids = &options->firewall_id,
+		.firewall_ids = options->firewall_ids,
 		/* A firewall filters the public side, and is refused without one. */
-		.firewall_count = options->firewall_id != 0 && options->public_ipv4,
+		.firewall_count = options->public_ipv4 ? options->firewall_count : 0,
 		.ssh_key_ids = options->ssh_key_ids,
 		.ssh_key_count = options->ssh_key_count,
+		.placement_group_id = group_id,
 		.public_ipv4 = options->public_ipv4,
 		.public_ipv6 = options->public_ipv4,
 		.start_after_create = true,
@@ -271,6 +276,35 @@ static void creation_answer(struct fleet_creation *creation, const struct hetzne
 	creation->ret_created_us = outcome->server.created_us;
 }
 
+static void creation_fail(struct fleet_creation *creation, enum fleet_answer answer,
+			  const struct error *err)
+{
+	creation->ret_answer = answer;
+	(void)snprintf(creation->ret_message, sizeof(creation->ret_message), "%s", err->msg);
+}
+
+/* A group for each server that can have one; the others are not ordered. Returns for how many of
+ * the first creations an order can be made. */
+static size_t groups_find(struct hetzner_fleet *fleet, struct fleet_creation *creations,
+			  size_t count, int64_t *ret_ids)
+{
+	struct error err = {0};
+	size_t found = 0;
+
+	if (!fleet->options.spread)
+		return count;
+	if (hetzner_groups_take(fleet->groups, count, ret_ids, &found, &err) == 0)
+		return count;
+	enum fleet_answer answer =
+		hetzner_fleet_answer(hetzner_last_failure(fleet->options.hetzner));
+	/* Whatever became of the group, no server was asked for. */
+	if (answer != FLEET_ANSWER_QUOTA)
+		answer = FLEET_ANSWER_TROUBLE;
+	for (size_t i = found; i < count; i++)
+		creation_fail(&creations[i], answer, &err);
+	return found;
+}
+
 static void provider_create(void *context, struct fleet_creation *creations, size_t count)
 {
 	struct hetzner_fleet *fleet = context;
@@ -280,15 +314,16 @@ static void provider_create(void *context, struct fleet_creation *creations, siz
 	CLEANUP(cleanup_free)
 	struct hetzner_outcome *outcomes = xcalloc(count + 1, sizeof(*outcomes));
 	CLEANUP(cleanup_free) size_t *places = xcalloc(count + 1, sizeof(*places));
+	CLEANUP(cleanup_free) int64_t *group_ids = xcalloc(count + 1, sizeof(*group_ids));
+	size_t possible = groups_find(fleet, creations, count, group_ids);
 	size_t sent = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < possible; i++) {
 		struct error err = {0};
 
-		if (order_make(fleet, &creations[i], &orders[i], &requests[sent], &err) < 0) {
-			creations[i].ret_answer = FLEET_ANSWER_TROUBLE;
-			(void)snprintf(creations[i].ret_message, sizeof(creations[i].ret_message),
-				       "%s", err.msg);
+		if (order_make(fleet, &creations[i], group_ids[i], &orders[i], &requests[sent],
+			       &err) < 0) {
+			creation_fail(&creations[i], FLEET_ANSWER_TROUBLE, &err);
 			continue;
 		}
 		places[sent++] = i;
@@ -435,6 +470,7 @@ struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *opti
 
 	CHECK(options->choice_count <= FLEET_CHOICES_MAX);
 	fleet->options = *options;
+	fleet->groups = hetzner_groups_new(options->hetzner, options->grid_id, options->sweep_ms);
 	(void)snprintf(fleet->selector, sizeof(fleet->selector), "%s=%s,%s=%s,%s=worker",
 		       LABEL_MANAGED_BY, LABEL_RGRID, LABEL_GRID, options->grid_id, LABEL_ROLE);
 	*ret = (struct fleet_cloud){
@@ -455,6 +491,7 @@ void hetzner_fleet_free(struct hetzner_fleet *fleet)
 {
 	if (!fleet)
 		return;
+	hetzner_groups_free(fleet->groups);
 	free(fleet->ours);
 	free(fleet);
 }

@@ -24,7 +24,10 @@ struct hetzner_fleet_options {
 	bool public_ipv4;
 	const int64_t *ssh_key_ids;
 	size_t ssh_key_count;
-	int64_t firewall_id; /* 0: none */
+	const int64_t *firewall_ids; /* of the public side: without one they are left out */
+	size_t firewall_count;
+	bool spread;	   /* over hosts, by placement groups */
+	uint64_t sweep_ms; /* of hetzner_groups */
 	/* What the new server is told; to be freed. */
 	int (*user_data)(void *context, const struct fleet_creation *creation, char **ret,
 			 struct error *err);

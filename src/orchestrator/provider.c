@@ -12,6 +12,7 @@
 #include "conf/conninfo.h"
 #include "core/ipv4.h"
 #include "core/limits.h"
+#include "core/name_list.h"
 #include "orchestrator/enrolment.h"
 #include "orchestrator/hetzner_fleet.h"
 #include "orchestrator/user_data.h"
@@ -33,6 +34,10 @@ struct provider {
 	struct pg *pg;
 	struct hetzner_fleet *fleet;
 	struct server_choice choices[FLEET_CHOICES_MAX];
+	int64_t ssh_key_ids[NAME_LIST_MAX];
+	size_t ssh_key_count;
+	int64_t firewall_ids[HETZNER_FIREWALLS_MAX];
+	size_t firewall_count;
 	struct fleet_cloud cloud;
 	char grid_id[GRID_ID_BYTES];
 	char gateway[IPV4_BYTES];
@@ -144,6 +149,72 @@ static void tell(const struct provider *provider)
 
 	log_info(enabled, F_STR("grid", provider->grid_id));
 	log_info(used);
+	if (provider->firewall_count > 0 && conf_number(conf, CONF_SERVER_IPV4) == 0)
+		log_warning("firewalls are left out: servers have no public address to filter");
+}
+
+/* The numbers of what a setting names, of `all` that there are. */
+static int find_named(const struct conf *conf, enum conf_param param,
+		      const struct hetzner_named_list *all, int64_t *ids, size_t max,
+		      size_t *ret_count, struct error *err)
+{
+	CLEANUP(cleanup_free) struct name_list *names = xcalloc(1, sizeof(*names));
+
+	if (name_list_parse(conf_text(conf, param), names, err) < 0)
+		return error_wrap(err, "%s", conf_param_name(param));
+	if (names->count > max)
+		return error_set(err, ERR_INVALID, "%s: a server takes at most %zu",
+				 conf_param_name(param), max);
+	for (size_t i = 0; i < names->count; i++) {
+		const struct hetzner_named *named = hetzner_named_find(all, names->names[i]);
+
+		if (named == NULL) {
+			(void)error_set(err, ERR_NOT_FOUND,
+					"%s: the project has none with the name or number \"%s\"",
+					conf_param_name(param), names->names[i]);
+			return error_hint(err, "`hcloud %s list` shows them",
+					  param == CONF_SSH_KEYS ? "ssh-key" : "firewall");
+		}
+		ids[i] = named->id;
+	}
+	*ret_count = names->count;
+	return 0;
+}
+
+/* Looked up once: an order with one that was deleted since is refused by the provider. */
+static int find_ssh_keys(struct provider *provider, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list all = {0};
+
+	if (conf_text(provider->conf, CONF_SSH_KEYS)[0] == '\0')
+		return 0;
+	if (hetzner_ssh_keys_list(provider->hetzner, NULL, &all, err) < 0)
+		return error_wrap(err, "the SSH keys");
+	return find_named(provider->conf, CONF_SSH_KEYS, &all, provider->ssh_key_ids,
+			  ARRAY_SIZE(provider->ssh_key_ids), &provider->ssh_key_count, err);
+}
+
+static int find_firewalls(struct provider *provider, struct error *err)
+{
+	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list all = {0};
+
+	if (conf_text(provider->conf, CONF_FIREWALLS)[0] == '\0')
+		return 0;
+	if (hetzner_firewalls_list(provider->hetzner, NULL, &all, err) < 0)
+		return error_wrap(err, "the firewalls");
+	return find_named(provider->conf, CONF_FIREWALLS, &all, provider->firewall_ids,
+			  ARRAY_SIZE(provider->firewall_ids), &provider->firewall_count, err);
+}
+
+static int read_spread(const struct conf *conf, bool *ret, struct error *err)
+{
+	const char *text = conf_text(conf, CONF_PLACEMENT_GROUP);
+
+	*ret = str_eq(text, "spread");
+	if (*ret || str_eq(text, "none"))
+		return 0;
+	return error_set(err, ERR_INVALID, "%s is none or spread, not \"%s\"",
+			 conf_param_name(CONF_PLACEMENT_GROUP), text);
 }
 
 static int open_fleet(struct provider *provider, struct error *err)
@@ -156,12 +227,19 @@ static int open_fleet(struct provider *provider, struct error *err)
 		.image = conf_text(conf, CONF_SERVER_IMAGE),
 		.network_id = (int64_t)conf_number(conf, CONF_NETWORK_ID),
 		.public_ipv4 = conf_number(conf, CONF_SERVER_IPV4) != 0,
+		.ssh_key_ids = provider->ssh_key_ids,
+		.firewall_ids = provider->firewall_ids,
 		.user_data = make_user_data,
 		.context = provider};
 
 	if (server_choices_parse(conf_text(conf, CONF_SERVER_TYPES), provider->choices,
 				 FLEET_CHOICES_MAX, &options.choice_count, err) < 0)
 		return error_wrap(err, "%s", conf_param_name(CONF_SERVER_TYPES));
+	if (read_spread(conf, &options.spread, err) < 0 || find_ssh_keys(provider, err) < 0 ||
+	    find_firewalls(provider, err) < 0)
+		return -1;
+	options.ssh_key_count = provider->ssh_key_count;
+	options.firewall_count = provider->firewall_count;
 	provider->fleet = hetzner_fleet_new(&options, &provider->cloud);
 	return 0;
 }
@@ -176,6 +254,8 @@ static void make_policy(const struct conf *conf, struct fleet_policy *ret)
 	fleet_policy_set_hour(ret, conf_number(conf, CONF_BILLED_HOUR));
 	ret->age_max_ms = conf_number(conf, CONF_WORKER_AGE_MAX);
 	ret->network_limit = HETZNER_NETWORK_SERVERS_MAX;
+	if (str_eq(conf_text(conf, CONF_PLACEMENT_GROUP), "spread"))
+		ret->placement_limit = (uint64_t)HETZNER_GROUPS_MAX * HETZNER_GROUP_SERVERS_MAX;
 	ret->spend_limit_micros = (int64_t)conf_number(conf, CONF_SPEND_LIMIT) * 1000000;
 	ret->requests_reserve = REQUESTS_RESERVE;
 }

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "cloud/hetzner.h"
+#include "core/name_list.h"
 #include "core/server_choice.h"
 #include "setup/doctor.h"
 #include "setup/network_look.h"
@@ -373,10 +374,84 @@ static void check_image(struct doctor *doctor, struct finding *ret)
 			    "take debian-12 or debian-13, or a snapshot of your own");
 }
 
+/* A setting that names things of the project, and how they are listed. */
+struct naming {
+	enum conf_param param;
+	const char *nouns;
+	int (*list)(struct hetzner *hetzner, const char *name, struct hetzner_named_list *ret,
+		    struct error *err);
+	const char *command; /* that shows them */
+};
+
+/* What is configured, and what there is. False: *ret has a finding. */
+static bool need_names(struct doctor *doctor, const struct naming *naming, struct name_list *names,
+		       struct hetzner_named_list *all, struct finding *ret)
+{
+	CLEANUP(cleanup_buf) struct buf text;
+	struct hetzner *hetzner = NULL;
+	struct error err = {0};
+
+	buf_init(&text, TEXT_BYTES_MAX);
+	if (!need_hetzner(doctor, ret))
+		return false;
+	doctor_setting(doctor, naming->param, &text);
+	if (name_list_parse(text.data, names, &err) < 0) {
+		finding_broken(ret, "%s", err.msg);
+		setting_fix(ret, naming->param, "mend it");
+		return false;
+	}
+	if (names->count == 0) {
+		finding_ok(ret, "none");
+		return false;
+	}
+	if (doctor_hetzner(doctor, &hetzner, &err) < 0 ||
+	    naming->list(hetzner, NULL, all, &err) < 0) {
+		finding_skipped_api(ret, &err);
+		return false;
+	}
+	return true;
+}
+
+/* The orchestrator does not start with one that is not there; while it runs, every order fails. */
+static void check_names(struct doctor *doctor, const struct naming *naming, struct finding *ret)
+{
+	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list all = {0};
+	CLEANUP(cleanup_free) struct name_list *names = xcalloc(1, sizeof(*names));
+
+	if (!need_names(doctor, naming, names, &all, ret))
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		if (hetzner_named_find(&all, names->names[i]) != NULL)
+			continue;
+		finding_broken(ret, "the project has no %s", names->names[i]);
+		setting_fix(ret, naming->param, naming->command);
+		return;
+	}
+	finding_ok(ret, "all %zu %s exist", names->count, naming->nouns);
+}
+
+static void check_ssh_keys(struct doctor *doctor, struct finding *ret)
+{
+	static const struct naming naming = {CONF_SSH_KEYS, "keys", hetzner_ssh_keys_list,
+					     "take one that `hcloud ssh-key list` shows"};
+
+	check_names(doctor, &naming, ret);
+}
+
+static void check_firewalls(struct doctor *doctor, struct finding *ret)
+{
+	static const struct naming naming = {CONF_FIREWALLS, "firewalls", hetzner_firewalls_list,
+					     "take one that `hcloud firewall list` shows"};
+
+	check_names(doctor, &naming, ret);
+}
+
 static const struct check checks[] = {
 	{"choice-types", "server types to order", check_types},
 	{"choice-locations", "locations to order them at", check_locations},
 	{"choice-image", "image of the servers", check_image},
+	{"choice-ssh-keys", "SSH keys of the servers", check_ssh_keys},
+	{"choice-firewalls", "firewalls of the servers", check_firewalls},
 };
 
 const struct check_table doctor_choices = {"choices", checks, ARRAY_SIZE(checks)};

@@ -7,7 +7,7 @@
  *	waits           prints why jobs wait
  *	stop            ends
  *
- * Options: max, min, warm, slots, orphan_ms, ipv4, network, margin_ms. */
+ * Options: max, min, warm, slots, orphan_ms, ipv4, network, margin_ms, spread, sweep_ms. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +79,10 @@ static void set_option(const char *text, struct fleet_policy *policy,
 		policy->hour_margin_ms = number;
 	else if (str_has_prefix(text, "ipv4="))
 		options->public_ipv4 = number != 0;
+	else if (str_has_prefix(text, "spread="))
+		options->spread = number != 0;
+	else if (str_has_prefix(text, "sweep_ms="))
+		options->sweep_ms = number;
 	else if (str_has_prefix(text, "network="))
 		options->network_id = (int64_t)number;
 	else

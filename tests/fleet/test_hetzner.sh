@@ -6,77 +6,19 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 . tests/sim/sim.sh
 . tests/store/store.sh
+. tests/fleet/probe.sh
 RGRID_BUILD=$(realpath "${RGRID_BUILD:-build}")
 export RGRID_BUILD
 tap_begin
 store_migrate
 
-probe_pid=
-probe_start() { # CHOICES options…
-	local conninfo=${RGRID_TEST_CONNINFO/user=postgres/user=rgrid_orchestrator}
-	rm -f "$TEST_DIR/in" "$TEST_DIR/out"
-	mkfifo "$TEST_DIR/in" "$TEST_DIR/out"
-	"$RGRID_BUILD/tests/fleet/fleet_probe" "$conninfo" "$@" <"$TEST_DIR/in" >"$TEST_DIR/out" 2>>"$TEST_DIR/probe.err" &
-	probe_pid=$!
-	exec 8>"$TEST_DIR/in" 9<"$TEST_DIR/out"
-}
-probe_end() {
-	[ -z "$probe_pid" ] || { kill -s "$1" "$probe_pid" && wait "$probe_pid"; } 2>/dev/null
-	probe_pid=
-}
-tap_at_exit() {
-	probe_end KILL
-	sim_stop TERM
-	sed 's/^/# /' "$TEST_DIR/probe.err" | head -30
-}
-# Sends a line, and prints the answer up to the line that ends it.
-ask() { # line end
-	local line
-	echo "$1" >&8
-	while IFS= read -r -t 60 line <&9; do
-		[ "$line" != "$2" ] || return 0
-		printf '%s\n' "$line"
-	done
-	return 1
-}
-step() { ask "step ${1-1}" stepped | tee -a "$TEST_DIR/steps"; }
-waits() { ask waits told; }
-submit() { # count [limits]
-	store_ask "SELECT count(*) FROM rg.submit(1, NULL, array_fill('{\"limits\": ${2-{\}}}'::text, ARRAY[$1]),
-		array_fill(NULL::text, ARRAY[$1]), array_fill(NULL::text, ARRAY[$1]), array_fill(0::int2, ARRAY[$1]))"
-}
-servers() { field "' '.join(sorted($1 for s in a['servers']))" api GET "/servers?per_page=50"; }
-count() { field "len(a['servers'])" api GET "/servers?per_page=50"; }
-# The worker of the newest row, or the one of that name, joins with 2 slots.
-join() { # [name]
-	local login
-	login=$(store_ask "SELECT login FROM rg.worker WHERE name = '${1-}' OR '${1-}' = '' ORDER BY id DESC LIMIT 1")
-	store_ask_as "$login" "SELECT worker_id FROM rg_worker.join(2, 2000, 4000000000, 'h', 'v', '{}', decode(repeat('00', 32), 'hex'))"
-}
-as_worker() { # name SQL
-	store_ask_as "$(store_ask "SELECT login FROM rg.worker WHERE name = '$1'")" "$2"
-}
 claim() { as_worker "$1" "SELECT count(*) FROM rg_worker.step(1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', $2, 0) WHERE kind = 2"; }
 finish_all() { # name: all its leases end well
 	as_worker "$1" "SELECT count(*) FROM rg_worker.step(1, $(store_ask "SELECT format('%L::bigint[], %L::integer[], %L::bigint[], %L::smallint[], %L::integer[], %L::text[], %L::boolean[], %L::bigint[], %L::bigint[], %L::bigint[], %L::bigint[], %L::bigint[], %L::text[]',
 		array_agg(job_id), array_agg(attempt), array_agg(token), array_agg(1), array_agg(0), array_agg(''::text), array_agg(true), array_agg(1000000), array_agg(0), array_agg(0), array_agg(0), array_agg(0), array_agg(''::text))
 		FROM rg.lease l JOIN rg.worker w ON w.id = l.worker_id WHERE w.name = '$1'"), 0, 0)"
 }
-dead= # the worker that is silent, for its server is gone
-beat() { store_ask "UPDATE rg.worker SET last_seen = clock_timestamp() WHERE state IN (2, 3) AND name <> '$dead'"; }
-# Steps until COMMAND succeeds.
-steps_until() { # deadline command…
-	local deadline=$((SECONDS + $1))
-	shift
-	while ! "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || { echo "deadline passed for: $*"; return 1; }
-		beat
-		step >/dev/null
-		read -rt 0.2 <> <(:) || true
-	done
-}
 events() { store_ask "SELECT count(*) FROM rg.event WHERE kind = '$1'"; }
-sql_is() { [ "$(store_ask "$1")" = "$2" ]; }
 states() { store_ask "SELECT string_agg(state || '×' || n, ' ' ORDER BY state) FROM (SELECT state, count(*) AS n FROM rg.worker GROUP BY state) s"; }
 
 sim_start --listen 127.0.0.1:0 --token T || exit 1

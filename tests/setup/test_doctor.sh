@@ -201,6 +201,13 @@ check_output "a snapshot that is none" "1: choice-image; " ordering RGRID_SERVER
 check_output "the number of an image" "0: ; " ordering RGRID_SERVER_IMAGE=114690387
 check_output "… of another architecture" "1: choice-image; " ordering RGRID_SERVER_IMAGE=114690387 RGRID_SERVER_TYPES=cax11:nbg1
 check_output "… than one of the choices" "0: ; choice-image" ordering RGRID_SERVER_IMAGE=114690387 RGRID_SERVER_TYPES=cax11:nbg1,cx23:nbg1
+api POST /ssh_keys '{"name":"my key","public_key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILtbrBrv18eaPMpjjFSSsQHQCNQsM5BPVfCzvKqr7Orf x"}' >/dev/null
+api POST /firewalls '{"name":"wall","rules":[]}' >/dev/null
+check_output "keys and firewalls that exist" "0: ; " ordering "RGRID_SSH_KEYS='my key, $(value "a['ssh_keys'][0]['id']" /ssh_keys)'" RGRID_FIREWALLS=wall
+check_output "a key that was deleted" "1: choice-ssh-keys; " ordering "RGRID_SSH_KEYS=my key,yours"
+check "… which is explained" explains
+check_output "a firewall that was" "1: choice-firewalls; " ordering RGRID_FIREWALLS=wall,4711
+check "… which is explained" explains
 check_output "nothing is looked at for another provider" "0: ; " ordering RGRID_PROVIDER=local RGRID_SERVER_TYPES=nonsense
 
 healthy "who is who"

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# The orchestrator itself with provider=hetzner: what it makes of its settings, in the orders that reach the cloud.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+[ -n "${RGRID_TEST_CONNINFO-}" ] || exec tests/with-postgres "$0" "$@"
+. tests/tap.sh
+. tests/sim/sim.sh
+. tests/store/store.sh
+RGRID_BUILD=$(realpath "${RGRID_BUILD:-build}")
+unset RGRID_NETWORK_ID RGRID_PRIVATE_DB_IP RGRID_CONFIG HETZNER_API_TOKEN
+tap_begin
+store_migrate
+sim_start --listen 127.0.0.1:0 --token T || exit 1
+network=$(field "a['network']['id']" api POST /networks \
+	'{"name":"private","ip_range":"10.0.0.0/16","subnets":[{"type":"cloud","ip_range":"10.0.1.0/24","network_zone":"eu-central"}]}')
+echo "-----BEGIN CERTIFICATE-----" >"$TEST_DIR/ca.crt"
+
+orchestrator_pid=
+tap_at_exit() {
+	orchestrator_stop
+	sim_stop TERM
+}
+orchestrator_run() { # settings…; takes the place of the shell
+	exec timeout -k 5 300 "$RGRID_BUILD/rgridd" orchestrator --provider hetzner --database "${RGRID_TEST_CONNINFO/user=postgres/user=rgrid_orchestrator}" \
+		--worker-ca "$TEST_DIR/ca.crt" --worker-api-url https://10.0.1.2:8443 --worker-bundle "$(printf '0%.0s' {1..64})" \
+		--server-types cx23:nbg1 --workers-min 1 "$@"
+}
+private() { orchestrator_run --network-id "$network" --private-db-ip 10.0.1.2 "$@"; }
+orchestrator_start() { # function settings…
+	: >"$TEST_DIR/orchestrator.log"
+	"$@" >"$TEST_DIR/orchestrator.log" 2>&1 &
+	orchestrator_pid=$!
+}
+orchestrator_stop() {
+	[ -z "$orchestrator_pid" ] || { kill "$orchestrator_pid" && wait "$orchestrator_pid"; } 2>/dev/null
+	orchestrator_pid=
+}
+says() { grep -qF -- "$1" "$TEST_DIR/orchestrator.log"; }
+refused() { # words settings…: it does not start, and says why
+	local words=$1
+	shift
+	if (private "$@") >"$TEST_DIR/refused" 2>&1; then return 1; fi
+	grep -qF -- "$words" "$TEST_DIR/refused" || { sed 's/^/# /' "$TEST_DIR/refused"; return 1; }
+}
+count_is() { [ "$(field "len(a['servers'])" api GET /servers)" = "$1" ]; }
+server() { field "$1" api GET /servers; }
+# A new fleet: nothing of the last one is left.
+anew() {
+	orchestrator_stop
+	for id in $(server "' '.join(str(s['id']) for s in a['servers'])"); do api DELETE "/servers/$id" >/dev/null; done
+	wait_until 30 count_is 0
+	store_ask "DELETE FROM rg.worker; DELETE FROM rg.cooling" >/dev/null
+}
+
+# ---- what must be right before anything starts
+check "a key that is none" refused 'ssh-keys: the project has none with the name or number "nobody"' --ssh-keys nobody
+check "a firewall that is none" refused 'firewalls: the project has none with the name or number "4711"' --firewalls 4711
+check "too many firewalls" refused 'firewalls: a server takes at most 5' --firewalls 1,2,3,4,5,6
+check "a placement that is none" refused 'placement-group is none or spread, not "pack"' --placement-group pack
+check "choices that are none" refused 'server-types: "cx23" is not a server type and a location' --server-types cx23
+
+# ---- what there is without a word
+orchestrator_start private
+check "a worker's server is ordered" wait_until 60 count_is 1
+check "the private network is announced" says "Private network enabled (Network ID: $network, DB IP: 10.0.1.2)"
+check "… and the database's address" says "Using private network IP for database: 10.0.1.2"
+check_output "without keys, firewalls, groups, public addresses" "0 [] None None None" \
+	server "' '.join(map(str, (len(a['servers'][0].get('_ssh_keys', [])), a['servers'][0]['public_net']['firewalls'], a['servers'][0]['placement_group'], a['servers'][0]['public_net']['ipv4'], a['servers'][0]['public_net']['ipv6'])))"
+
+# ---- what was asked for
+anew
+api POST /ssh_keys "{\"name\":\"alice's laptop\",\"public_key\":\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILtbrBrv18eaPMpjjFSSsQHQCNQsM5BPVfCzvKqr7Orf alice\"}" >/dev/null
+api POST /ssh_keys '{"name":"bob","public_key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILtbrBrv18eaPMpjjFSSsQHQCNQsM5BPVfCzvKqr7Org bob"}' >/dev/null
+bob=$(field "a['ssh_keys'][0]['id']" api GET '/ssh_keys?name=bob')
+wall=$(field "a['firewall']['id']" api POST /firewalls '{"name":"workers","rules":[]}')
+other=$(field "a['firewall']['id']" api POST /firewalls '{"name":"other","rules":[]}')
+orchestrator_start private --ssh-keys "alice's laptop, $bob" --firewalls "workers,$other" --placement-group spread --server-ipv4 1
+check "a worker's server is ordered" wait_until 60 count_is 1
+keys() {
+	sim GET /state | python3 -c '
+import json, sys
+def find(a):
+    if isinstance(a, dict):
+        yield from (key.split()[-1] for key in a.get("_ssh_keys", []))
+        for b in a.values(): yield from find(b)
+    elif isinstance(a, list):
+        for b in a: yield from find(b)
+print(*sorted(find(json.load(sys.stdin))))'
+}
+check_output "with the keys, by name and by number" "alice bob" keys
+check_output "with the firewalls" "$wall $other" server "' '.join(str(f['id']) for f in sorted(a['servers'][0]['public_net']['firewalls'], key=lambda f: f['id']))"
+check_output "in a placement group of the grid" "spread spread" \
+	server "a['servers'][0]['placement_group']['type'] + ' ' + a['servers'][0]['placement_group']['labels']['rgrid-role']"
+
+# ---- a firewall has nothing to filter on a private server
+anew
+orchestrator_start private --firewalls workers
+check "a private server is ordered without" wait_until 60 count_is 1
+check_output "…" "[]" server "a['servers'][0]['public_net']['firewalls']"
+check "and it is said" says "firewalls are left out: servers have no public address to filter"
+tap_end
