@@ -113,7 +113,7 @@ static const struct hetzner_server_type *type_named(const struct view *view, con
 static const struct hetzner_price *price_at(const struct hetzner_server_type *type,
 					    const char *location)
 {
-	for (size_t i = 0; type != NULL && i < type->price_count; i++) {
+	for (size_t i = 0; i < type->price_count; i++) {
 		if (str_eq(type->prices[i].location, location))
 			return &type->prices[i];
 	}
@@ -129,8 +129,17 @@ static const struct hetzner_location *location_named(const struct view *view, co
 	return NULL;
 }
 
-/* The cheapest that is sold there without an end, with at least the cores and memory of `lost`
- * (NULL: not known); NULL if there is none. */
+/* Whether it does for jobs that ran on `lost`; NULL: not known. */
+static bool is_replacement(const struct hetzner_server_type *type,
+			   const struct hetzner_server_type *lost)
+{
+	if (lost == NULL)
+		return str_eq(type->architecture, "x86");
+	return str_eq(type->architecture, lost->architecture) && type->cores >= lost->cores &&
+	       type->memory_bytes >= lost->memory_bytes;
+}
+
+/* The cheapest of them that is sold there without an end; NULL if there is none. */
 static const char *replacement(const struct view *view, const struct hetzner_server_type *lost,
 			       const char *location)
 {
@@ -141,11 +150,8 @@ static const char *replacement(const struct view *view, const struct hetzner_ser
 		const struct hetzner_server_type *type = &view->catalog.types->items[i];
 		const struct hetzner_price *price = price_at(type, location);
 
-		if (price == NULL || price->deprecated || price->hourly_micros >= best_micros)
-			continue;
-		if (!str_eq(type->architecture, lost != NULL ? lost->architecture : "x86") ||
-		    (lost != NULL &&
-		     (type->cores < lost->cores || type->memory_bytes < lost->memory_bytes)))
+		if (price == NULL || price->deprecated || price->hourly_micros >= best_micros ||
+		    !is_replacement(type, lost))
 			continue;
 		best = type->name;
 		best_micros = price->hourly_micros;
@@ -157,7 +163,7 @@ static void judge_type(const struct view *view, const struct server_choice *choi
 		       struct faults *faults)
 {
 	const struct hetzner_server_type *type = type_named(view, choice->server_type);
-	const struct hetzner_price *price = price_at(type, choice->location);
+	const struct hetzner_price *price = type != NULL ? price_at(type, choice->location) : NULL;
 	char date[DATE_BYTES];
 
 	if (type == NULL)
