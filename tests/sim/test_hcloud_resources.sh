@@ -44,7 +44,11 @@ fault 'deprecated:type=cx23,location=fsn1,seconds=86400'
 check_output "a type whose end is announced" '[["fsn1",true],["hel1",false]]' \
 	field '[.server_types[0].locations[] | select(.name!="nbg1") | [.name,.deprecation!=null]]' GET '/server_types?name=cx23'
 check_output "… can still be ordered" 201 status POST /servers "$(order ends)"
-api DELETE "/servers/$(field '.servers[0].id' GET '/servers?name=ends')" >/dev/null
+ends=$(field '.servers[0].id' GET '/servers?name=ends')
+ends_goes() { [ "$(status DELETE "/servers/$ends")" = 200 ]; }
+ends_is_gone() { [ "$(status GET "/servers/$ends")" = 404 ]; }
+check "… and goes, once it is made" wait_until 20 ends_goes
+check "… for good" wait_until 20 ends_is_gone
 sim DELETE /faults >/dev/null
 check_output "prices of all types" true field '.pricing.server_types | length > 20' GET /pricing
 check_output "… of addresses" '["0.0008000000","0.5000000000"]' \
