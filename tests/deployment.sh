@@ -11,7 +11,9 @@
 #   daemon_kill NAME SIGNAL         ends it, and waits for it
 #   sql STATEMENT                   as the database's superuser
 #   on_server ID COMMAND…           runs COMMAND in that server's network; in_server ID COMMAND… in its system
-#   deployment_down                 for tap_at_exit: ends everything
+#   workers EXPRESSION              of each worker's server; workers_count; workers_bill, in micro-euros
+#   is EXPECTED COMMAND…            whether it prints just that
+#   deployment_down                 ends everything; tap_at_exit does so, too, and shows the logs after a failure
 #   deployment_show                 the ends of all logs
 #
 # Sets CONTROL (the server's id), RGRID, RGRIDD, RGRID_NETWORK_ID, RGRID_URL, RGRID_TOKEN.
@@ -79,9 +81,21 @@ sql() {
 		psql -XAtq -h /run/postgresql -v ON_ERROR_STOP=1 -c "$1" rgrid
 }
 
+workers() { # a Python expression over each server `s`, oldest first
+	field "' '.join(str($1) for s in sorted(a['servers'], key=lambda s: s['id']) if s['name'].startswith('rgrid-worker-'))" \
+		api GET '/servers?per_page=50'
+}
+workers_count() { workers "s['id']" | wc -w; }
+workers_bill() { # in micro-euros
+	sim GET /bill | python3 -c '
+import json, sys
+print(sum(i["cost_micros"] for b in json.load(sys.stdin)["bills"] for i in b["items"] if i["name"].startswith("rgrid-worker-")))'
+}
+is() { [ "$("${@:2}")" = "$1" ]; }
+
 deployment_database() {
 	on_control pg_createcluster 15 main >/dev/null 2>&1 || return 1
-	on_control pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1 7>&-
+	on_control pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1
 }
 deployment_setup() {
 	on_control "$RGRID" network setup && deployment_database && on_control "$RGRID" db expose && deployment_server
@@ -122,6 +136,13 @@ deployment_down() {
 	for name in orchestrator api workers-api forward; do daemon_kill "$name" TERM; done
 	sim_stop TERM
 	private_system_down
+}
+
+# What failed is looked for in the logs.
+# shellcheck disable=SC2154 # tap.sh counts
+tap_at_exit() {
+	[ "$tap_failed" -eq 0 ] || deployment_show
+	deployment_down
 }
 
 deployment_show() {

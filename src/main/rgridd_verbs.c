@@ -292,8 +292,10 @@ static const char network_setup_description[] =
 
 static const char network_rollback_description[] =
 	"Comments RGRID_NETWORK_ID and RGRID_PRIVATE_DB_IP out in the orchestrator's environment "
-	"file. Workers then use the database's public address, with TLS and one /32 rule for each; "
-	"nothing is opened here. The network stays, unless --delete-network is given.";
+	"file. The orchestrator does not start without them, so no worker is created until "
+	"`network "
+	"setup` brings them back; nothing is opened here. The network stays, unless "
+	"--delete-network is given.";
 
 static const char db_expose_description[] =
 	"Makes a PostgreSQL of Debian's listen on localhost and the private address alone: a "

@@ -9,13 +9,14 @@
 /* What the guide's rollback did by opening the database to a range of the internet is what this
  * never does. */
 static const char warning[] =
-	"\nWARNING: without the private network, workers reach the database at its PUBLIC "
+	"\nWARNING: without the private network, workers would reach the database at its PUBLIC "
 	"address.\n"
-	"  - Only with TLS, verified against this grid's own CA.\n"
-	"  - Only from the address of each living worker: one /32 rule per worker, made and "
-	"removed\n"
-	"    with it. No range is opened, and this command has opened nothing.\n"
-	"  - Each worker needs a public IPv4 address, which is billed.\n"
+	"  - The orchestrator does not do that by itself: it does not start, and creates no "
+	"worker.\n"
+	"  - For workers of your own: rgrid db expose --public-ip ADDRESS --public-worker "
+	"ADDRESS/32,\n"
+	"    with TLS alone, verified against this grid's own CA. No range is opened, and this\n"
+	"    command has opened nothing.\n"
 	"`rgrid network setup` goes back to the private network.\n";
 
 static void on_step(void *context, const struct network_step *step, bool done,

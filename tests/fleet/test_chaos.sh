@@ -7,16 +7,9 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/deployment.sh
 deployment_enter "$PWD/tests/fleet/$(basename "$0")" "$@"
 tap_begin
-tap_at_exit() {
-	[ "$tap_failed" -eq 0 ] || deployment_show
-	deployment_down
-}
 home=$TEST_DIR/home
 mkdir -p "$home/in"
 rgrid() { on_control timeout 400 env -C "$home" "$RGRID" "$@"; }
-workers() { field "' '.join(str($1) for s in sorted(a['servers'], key=lambda s: s['id']) if s['name'].startswith('rgrid-worker-'))" api GET '/servers?per_page=50'; }
-count() { workers "s['id']" | wc -w; }
-is() { [ "$("${@:2}")" = "$1" ]; }
 busy() { # server: its worker has jobs
 	[ "$(sql "SELECT count(*) FROM rg.lease l JOIN rg.worker w ON w.id = l.worker_id WHERE w.server_id = $1")" -gt 0 ]
 }
@@ -40,7 +33,7 @@ batch >"$TEST_DIR/batch.out" 2>"$TEST_DIR/batch.err" &
 batch_pid=$!
 all_busy() {
 	local server
-	[ "$(count)" -eq 3 ] || return 1
+	[ "$(workers_count)" -eq 3 ] || return 1
 	for server in $(workers "s['id']"); do busy "$server" || return 1; done
 }
 check "three workers run jobs" wait_until 90 all_busy
@@ -67,7 +60,7 @@ rejoined() { [ "$(sql "SELECT incarnation FROM rg.worker WHERE id = $killed_work
 check "… and is back, under its own login" wait_until 30 rejoined
 stays() { in_server "$killed" systemctl -q is-active rgrid-worker && machine_runs "$deployment_instance" "$killed"; }
 check "… on its machine, which stays" stays
-on_control pg_ctlcluster 15 main restart -m immediate >/dev/null 2>&1 7>&-
+on_control pg_ctlcluster 15 main restart -m immediate >/dev/null 2>&1
 check "the database is back" wait_until 30 is 1 sql "SELECT 1"
 
 dead() { is 5 sql "SELECT state FROM rg.worker WHERE id = $1"; }
@@ -96,7 +89,7 @@ same_results() {
 check "every output is here" same_results
 check_output "no lease is left" 0 sql "SELECT count(*) FROM rg.lease"
 
-check "all servers go" wait_until 150 is 0 count
+check "all servers go" wait_until 150 is 0 workers_count
 closed() { is 0 sql "SELECT count(*) FROM rg.worker WHERE state IN (1, 2, 3)"; }
 check "no worker's row is open" wait_until 30 closed
 check "no login is left" wait_until 30 is 0 sql "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rgrid\\_w%' AND rolname <> 'rgrid_worker'"

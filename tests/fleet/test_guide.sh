@@ -7,10 +7,6 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/deployment.sh
 deployment_enter "$PWD/tests/fleet/$(basename "$0")" "$@"
 tap_begin
-tap_at_exit() {
-	[ "$tap_failed" -eq 0 ] || deployment_show
-	deployment_down
-}
 # Whether a TCP connection comes about: open, refused, or away.
 cat >"$TEST_DIR/reach.py" <<'END'
 import socket, sys

@@ -7,24 +7,17 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/deployment.sh
 deployment_enter "$PWD/tests/fleet/$(basename "$0")" "$@"
 tap_begin
-tap_at_exit() {
-	[ "$tap_failed" -eq 0 ] || deployment_show
-	deployment_down
-}
 home=$TEST_DIR/home
 mkdir -p "$home/texts"
 rgrid() { on_control timeout 300 env -C "$home" "$RGRID" "$@"; }
-workers() { field "' '.join(str($1) for s in sorted(a['servers'], key=lambda s: s['id']) if s['name'].startswith('rgrid-worker-'))" api GET '/servers?per_page=50'; }
-count() { workers "s['id']" | wc -w; }
-is() { [ "$("${@:2}")" = "$1" ]; }
 
 check "a project with one server" deployment_cloud --billed-hour 60s
 check "network, database, certificates, bundle, key" deployment_setup
 check "the daemons start" deployment_start RGRID_BILLED_HOUR=60s RGRID_WORKERS_MAX=3 RGRID_SLOTS=2
-check_output "no job, no worker" 0 count
+check_output "no job, no worker" 0 workers_count
 
 cat >"$home/count.py" <<'END'
-import collections, socket, sys
+import collections, sys
 words = collections.Counter(open(sys.argv[1]).read().split())
 with open("words.txt", "w") as out:
     for word, n in words.most_common():
@@ -36,7 +29,7 @@ done
 batch() { rgrid run --batch 'texts/*.txt' --parallel 40 count.py; }
 batch >"$TEST_DIR/batch.out" 2>"$TEST_DIR/batch.err" &
 batch_pid=$!
-three() { [ "$(count)" -eq 3 ]; }
+three() { [ "$(workers_count)" -eq 3 ]; }
 check "workers come, as many as may" wait_until 60 three
 batch_ends() { wait "$batch_pid" || { cat "$TEST_DIR/batch.err"; return 1; }; }
 check "forty jobs succeed" batch_ends
@@ -57,17 +50,12 @@ check_output "never more than two at a time on one" 0 sql "SELECT count(*) FROM 
 	WHERE b.worker_id = a.worker_id AND b.started_at <= a.started_at AND b.finished_at > a.started_at) > 2"
 
 # ---- they go
-check_output "idle workers stay while their hour is paid" 3 count
-check "they are gone before the next" wait_until 90 is 0 count
+check_output "idle workers stay while their hour is paid" 3 workers_count
+check "they are gone before the next" wait_until 90 is 0 workers_count
 check_output "each was paid for one hour" "3 1" sql "SELECT count(*) || ' ' || max(n) FROM (SELECT count(*) AS n FROM rg.cost_ledger GROUP BY worker_id) s"
-bill() {
-	sim GET /bill | python3 -c '
-import json, sys
-print(sum(i["cost_micros"] for b in json.load(sys.stdin)["bills"] for i in b["items"] if i["name"].startswith("rgrid-worker-")))'
-}
-check_output "the ledger is the bill, to the micro-euro" "$(bill)" sql "SELECT sum(price_micros) FROM rg.cost_ledger"
+check_output "the ledger is the bill, to the micro-euro" "$(workers_bill)" sql "SELECT sum(price_micros) FROM rg.cost_ledger"
 of_the_fleet() { rgrid cost --json | jq -r '.month.fleet | "\(.paid_micros) \(.jobs_micros + .idle_micros)"'; }
-check_output "and what the user is told, jobs and idle time together" "$(bill) $(bill)" of_the_fleet
+check_output "and what the user is told, jobs and idle time together" "$(workers_bill) $(workers_bill)" of_the_fleet
 ended() { is 0 sql "SELECT count(*) FROM rg.worker WHERE state <> 4"; }
 check "every worker's row says terminated" wait_until 30 ended
 check "their logins are gone" wait_until 30 is 0 sql "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rgrid\\_w%' AND rolname <> 'rgrid_worker'"
