@@ -252,6 +252,11 @@ static int owner_of(const char *directory, struct stat *ret, struct error *err)
 	while (stat(path, ret) < 0) {
 		char *slash = strrchr(path, '/');
 
+		if (errno == EACCES) {
+			(void)error_set_errno(err, ERR_FORBIDDEN, errno, "cannot look at %s",
+					      directory);
+			return error_hint(err, "run it as root, or as the user of the API");
+		}
 		if (errno != ENOENT || slash == NULL || slash == path)
 			return error_set_errno(err, ERR_INTERNAL, errno, "cannot look at %s",
 					       directory);

@@ -41,6 +41,19 @@ check_exit 5 "nor without patchelf" with_path
 check "… which is said as well" grep -q 'apt-get install patchelf' "$TEST_DIR/said"
 check_exit 1 "and nothing is stored" test -e "$TEST_DIR/third/objects"
 
+without_rights() {
+	mkdir -m 700 "$TEST_DIR/closed" && cp -r "$(dirname "$RGRIDD")" "$TEST_DIR/programs" && chmod -R a+rX "$TEST_DIR/programs"
+	setpriv --reuid=65534 --regid=65534 --clear-groups --reset-env "$TEST_DIR/programs/rgridd" bundle make \
+		--blob-dir "$TEST_DIR/closed/blobs" >"$TEST_DIR/said" 2>&1
+}
+said_how() { grep -q "run it as root" "$TEST_DIR/said" || { cat "$TEST_DIR/said"; return 1; }; }
+if [ "$(id -u)" -eq 0 ]; then
+	check_exit 4 "who may not write there is refused" without_rights
+	check "… and told who may" said_how
+else
+	skip "rights" "only root can be somebody else"
+fi
+
 machines_needed_here() { [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null; }
 if machines_needed_here; then
 	root=$(machines_root) || exit 1
