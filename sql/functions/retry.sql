@@ -1,8 +1,9 @@
 -- Running ended jobs again, as new attempts of the same jobs.
 
--- Whether a job is queued or running.
+-- Whether a job is queued or running, at the moment that the asking statement looks at everything
+-- else (STABLE): a job that ends meanwhile would seem ended, with its last attempt not seen yet.
 CREATE FUNCTION rg.job_is_open(p_job bigint, p_batch bigint) RETURNS boolean
-LANGUAGE plpgsql
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
 	RETURN EXISTS (SELECT FROM rg.ready r WHERE r.job_id = p_job)
