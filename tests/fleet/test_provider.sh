@@ -44,11 +44,15 @@ refused() { # words settings…: it does not start, and says why
 }
 count_is() { [ "$(field "len(a['servers'])" api GET /servers)" = "$1" ]; }
 server() { field "$1" api GET /servers; }
+# A server that is still being made is locked, and is asked again.
+is_gone() { # server
+	[ "$(status api GET "/servers/$1")" = 404 ] || { api DELETE "/servers/$1" && false; }
+}
 # A new fleet: nothing of the last one is left.
 anew() {
+	local id
 	orchestrator_stop
-	for id in $(server "' '.join(str(s['id']) for s in a['servers'])"); do api DELETE "/servers/$id" >/dev/null; done
-	wait_until 30 count_is 0
+	for id in $(server "' '.join(str(s['id']) for s in a['servers'])"); do wait_until 30 is_gone "$id"; done
 	store_ask "DELETE FROM rg.worker; DELETE FROM rg.cooling" >/dev/null
 }
 
