@@ -18,8 +18,8 @@ struct fleet_loop;
 
 /* What was done, told as it happens; for logs. */
 struct fleet_done {
-	const struct fleet_action *action;
-	int64_t worker_id; /* also of CREATE_WORKER, once its row is written */
+	const struct fleet_action *action; /* NULL, with err: the world could not be looked at */
+	int64_t worker_id;		   /* also of CREATE_WORKER, once its row is written */
 	int64_t server_id;
 	const char *name;	 /* of a created worker; else NULL */
 	const char *message;	 /* of the provider, when it refused; else NULL */

@@ -69,15 +69,17 @@ static void on_done(void *context, const struct fleet_done *done)
 {
 	struct orchestrator *self = context;
 	const struct fleet_action *action = done->action;
-	const char *kind = fleet_action_kind_name(action->kind);
 	char worker[ID_TEXT_BYTES] = "";
 
-	if (done->worker_id != 0)
-		(void)id_format(ID_WORKER, done->worker_id, worker);
 	if (done->err != NULL) {
-		complain(self, "fleet.action_failed", done->err);
+		complain(self, action != NULL ? "fleet.action_failed" : "fleet.look_failed",
+			 done->err);
 		return;
 	}
+	CHECK(action != NULL);
+	const char *kind = fleet_action_kind_name(action->kind);
+	if (done->worker_id != 0)
+		(void)id_format(ID_WORKER, done->worker_id, worker);
 	if (done->message != NULL) {
 		log_warning("fleet.refused", F_STR("action", kind), F_STR("worker", worker),
 			    F_STR("message", done->message), F_INT("rule", action->rule));

@@ -44,6 +44,10 @@ static int shifted_observe(void *context, struct fleet_world *ret, struct error 
 static void on_done(void *context, const struct fleet_done *done)
 {
 	(void)context;
+	if (done->action == NULL) {
+		printf("look failed: %s\n", done->err->msg);
+		return;
+	}
 	printf("%s rule=%d server=%" PRId64 " name=%s%s%s%s%s\n",
 	       fleet_action_kind_name(done->action->kind), done->action->rule, done->server_id,
 	       done->name != NULL ? done->name : "-", done->message != NULL ? " refused: " : "",
