@@ -326,6 +326,12 @@ static uint64_t port_requests_left(void *context)
 	return UINT64_MAX;
 }
 
+static uint64_t port_list_again_ms(void *context, bool under_way)
+{
+	(void)context;
+	return under_way ? 2000 : 10000;
+}
+
 void model_cloud_port(struct model_cloud_session *session, struct fleet_cloud *ret)
 {
 	*ret = (struct fleet_cloud){
@@ -336,7 +342,6 @@ void model_cloud_port(struct model_cloud_session *session, struct fleet_cloud *r
 		.delete = port_delete,
 		.look = port_look,
 		.requests_left = port_requests_left,
-		.list_busy_ms = 2000,
-		.list_idle_ms = 10000,
+		.list_again_ms = port_list_again_ms,
 	};
 }

@@ -101,7 +101,6 @@ int hetzner_new(const struct hetzner_options *options, struct hetzner **ret, str
 	hetzner->action_timeout_ms =
 		options->action_timeout_ms > 0 ? options->action_timeout_ms : ACTION_TIMEOUT_MS;
 	hetzner->backoff_ms = options->backoff_ms > 0 ? options->backoff_ms : HETZNER_BACKOFF_MS;
-	hetzner->interrupted = options->interrupted;
 	hetzner->multi = curl_multi_init();
 	CHECK(hetzner->multi != NULL);
 	for (size_t i = 0; i < HETZNER_IN_FLIGHT_MAX; i++) {
@@ -150,6 +149,13 @@ void hetzner_free(struct hetzner *hetzner)
 void cleanup_hetzner(struct hetzner **hetzner)
 {
 	hetzner_free(*hetzner);
+}
+
+void hetzner_interrupt_on(struct hetzner *hetzner, bool (*is_interrupted)(void *context),
+			  void *context)
+{
+	hetzner->is_interrupted = is_interrupted;
+	hetzner->interrupt_context = context;
 }
 
 const struct hetzner_failure *hetzner_last_failure(const struct hetzner *hetzner)

@@ -34,9 +34,7 @@
  * struct error. Names of the API: hetzner-cloud error codes; UNKNOWN for any other. */
 enum hetzner_code {
 	HETZNER_OK = 0,
-	HETZNER_UNKNOWN,
-	HETZNER_UNREACHABLE, /* no answer: connection, TLS, deadline */
-#define X(name, text) HETZNER_##name,
+#define X(name, text, error, advice) HETZNER_##name,
 #include "cloud/hetzner_codes.def"
 #undef X
 	HETZNER_CODE_MAX
@@ -60,9 +58,6 @@ struct hetzner_options {
 	uint64_t action_timeout_ms;  /* 0: 10 min; for hetzner_actions_wait */
 	bool allow_plain_http;	     /* else http:// is for loopback only: it shows the token */
 	uint64_t backoff_ms;	     /* 0: 500; before the first retry, doubled for each other */
-	/* Asked before each retry, while waiting and while a request is on its way; non-zero ends
-	 * with ERR_TIMEOUT within a tenth of a second. May be NULL. */
-	const volatile int *interrupted;
 };
 
 MUST_CHECK int hetzner_new(const struct hetzner_options *options, struct hetzner **ret,
@@ -74,6 +69,10 @@ MUST_CHECK int hetzner_new(const struct hetzner_options *options, struct hetzner
 MUST_CHECK int hetzner_new_from_environment(struct hetzner **ret, struct error *err);
 void hetzner_free(struct hetzner *hetzner);
 void cleanup_hetzner(struct hetzner **hetzner);
+/* Asked before each try, while waiting and while a request is on its way; true ends the call with
+ * ERR_TIMEOUT within a tenth of a second. NULL, as at first: nothing interrupts. */
+void hetzner_interrupt_on(struct hetzner *hetzner, bool (*is_interrupted)(void *context),
+			  void *context);
 
 /* Of the last call on this client; code HETZNER_OK when it succeeded. */
 const struct hetzner_failure *hetzner_last_failure(const struct hetzner *hetzner);
@@ -236,6 +235,8 @@ struct hetzner_server_list {
 void hetzner_server_list_release(struct hetzner_server_list *list);
 #define cleanup_hetzner_server_list hetzner_server_list_release
 
+/* How many requests a list of so many servers costs. */
+uint64_t hetzner_listing_requests(size_t count);
 /* name and label_selector may be NULL. */
 MUST_CHECK int hetzner_servers_list(struct hetzner *hetzner, const char *name,
 				    const char *label_selector, struct hetzner_server_list *ret,

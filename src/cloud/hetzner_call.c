@@ -126,7 +126,8 @@ void hetzner_call_query(struct hetzner_call *call, const char *name, const char 
 
 static bool is_interrupted(const struct hetzner *hetzner)
 {
-	return hetzner->interrupted != NULL && *hetzner->interrupted != 0;
+	return hetzner->is_interrupted != NULL &&
+	       hetzner->is_interrupted(hetzner->interrupt_context);
 }
 
 bool hetzner_sleep(const struct hetzner *hetzner, uint64_t ms)
@@ -272,12 +273,17 @@ static void flight_start(struct hetzner *hetzner, struct flight *flight, CURL *h
 	int64_t wait_ms = hetzner_allowance_wait_ms(&hetzner->allowance, is_delete, now_ms);
 
 	if (wait_ms > 0) {
-		/* A deletion has nothing to yield to, and one more try was promised. */
-		if ((is_delete || flight->tries > 0) && wait_ms <= BUDGET_WAIT_MS_MAX)
+		/* Whoever keeps a reserve has deletions that are not to wait behind this. One more
+		 * try was promised. */
+		bool yields = !is_delete && hetzner->allowance.reserve > 0 && flight->tries == 0;
+
+		if (!yields && wait_ms <= BUDGET_WAIT_MS_MAX)
 			flight->start_ms = now_ms + wait_ms;
 		else
 			fail(flight, HETZNER_RATE_LIMIT_EXCEEDED,
-			     "what is left of the request budget is kept for deletions");
+			     hetzner->allowance.reserve > 0
+				     ? "what is left of the request budget is kept for deletions"
+				     : "the request budget is used up");
 		return;
 	}
 	hetzner_allowance_spend(&hetzner->allowance);

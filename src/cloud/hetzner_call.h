@@ -26,7 +26,8 @@ struct hetzner {
 	uint64_t request_timeout_ms;
 	uint64_t action_timeout_ms;
 	uint64_t backoff_ms;
-	const volatile int *interrupted;
+	bool (*is_interrupted)(void *context);
+	void *interrupt_context;
 	CURLM *multi;
 	CURL *handles[HETZNER_IN_FLIGHT_MAX];
 	struct hetzner_allowance allowance;

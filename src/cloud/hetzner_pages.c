@@ -229,6 +229,13 @@ int hetzner_pages_read(struct hetzner *hetzner, const struct hetzner_call *first
 	return result;
 }
 
+uint64_t hetzner_listing_requests(size_t count)
+{
+	uint64_t pages = (count + HETZNER_PER_PAGE - 1) / HETZNER_PER_PAGE;
+
+	return pages > 1 ? pages + 1 : 1;
+}
+
 void *hetzner_list_grow(void **items, size_t *count, size_t element_bytes)
 {
 	/* Powers of two, so that growing stays cheap. */

@@ -127,7 +127,7 @@ static bool is_under_way(const struct fleet_world *world)
 static void list(struct fleet_loop *loop, int64_t now_us)
 {
 	uint64_t gap_ms =
-		is_under_way(&loop->world) ? loop->cloud->list_busy_ms : loop->cloud->list_idle_ms;
+		loop->cloud->list_again_ms(loop->cloud->context, is_under_way(&loop->world));
 	int64_t age_us = now_us - loop->sight.listed_us;
 	struct error err = {0};
 	if (is_in_trouble(loop, now_us) ||

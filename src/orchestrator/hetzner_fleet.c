@@ -14,7 +14,7 @@
 
 #define CATALOG_MS   (3600ULL * 1000) /* prices change seldom, types are withdrawn with notice */
 #define MEMBERS_MS   30000ULL	      /* the network is full or not */
-#define LIST_BUSY_MS 4000	      /* of 3,600 requests an hour: a quarter */
+#define LIST_BUSY_MS 4000	      /* for each of its requests: a quarter of 3,600 an hour */
 #define LIST_IDLE_MS 60000
 
 struct hetzner_fleet {
@@ -463,6 +463,20 @@ static uint64_t provider_requests_left(void *context)
 	return budget.limit == 0 ? UINT64_MAX : budget.remaining;
 }
 
+uint64_t hetzner_fleet_list_again_ms(size_t server_count, bool under_way)
+{
+	uint64_t busy_ms = LIST_BUSY_MS * hetzner_listing_requests(server_count);
+
+	return under_way || busy_ms > LIST_IDLE_MS ? busy_ms : LIST_IDLE_MS;
+}
+
+static uint64_t provider_list_again_ms(void *context, bool under_way)
+{
+	const struct hetzner_fleet *fleet = context;
+
+	return hetzner_fleet_list_again_ms(fleet->our_count, under_way);
+}
+
 struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *options,
 					struct fleet_cloud *ret)
 {
@@ -481,8 +495,7 @@ struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *opti
 		.delete = provider_delete,
 		.look = provider_look,
 		.requests_left = provider_requests_left,
-		.list_busy_ms = LIST_BUSY_MS,
-		.list_idle_ms = LIST_IDLE_MS,
+		.list_again_ms = provider_list_again_ms,
 	};
 	return fleet;
 }

@@ -41,5 +41,8 @@ struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *opti
 					struct fleet_cloud *ret);
 void hetzner_fleet_free(struct hetzner_fleet *fleet);
 
+/* How long after a listing of so many servers the next one may come: so that all of them take a
+ * quarter of the project's requests at most. under_way: it would show something. */
+uint64_t hetzner_fleet_list_again_ms(size_t server_count, bool under_way);
 /* What a refusal means for the fleet. */
 enum fleet_answer hetzner_fleet_answer(const struct hetzner_failure *failure);

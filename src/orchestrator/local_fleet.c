@@ -108,6 +108,12 @@ static void local_drain(void *context, int64_t worker_id)
 	cloud_shut_down(fleet->cloud, worker_id);
 }
 
+static uint64_t local_list_again_ms(void *context, bool under_way)
+{
+	(void)context, (void)under_way;
+	return LIST_MS;
+}
+
 struct local_fleet *local_fleet_new(struct cloud *cloud, struct fleet_cloud *ret)
 {
 	struct local_fleet *fleet = xcalloc(1, sizeof(*fleet));
@@ -122,8 +128,7 @@ struct local_fleet *local_fleet_new(struct cloud *cloud, struct fleet_cloud *ret
 		.look = local_look,
 		.requests_left = local_requests_left,
 		.drain = local_drain,
-		.list_busy_ms = LIST_MS,
-		.list_idle_ms = LIST_MS,
+		.list_again_ms = local_list_again_ms,
 	};
 	return fleet;
 }

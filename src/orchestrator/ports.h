@@ -176,6 +176,7 @@ struct fleet_cloud {
 	uint64_t (*requests_left)(void *context);
 	/* Tells the machine itself that its worker is to drain. NULL: its heartbeat tells it. */
 	void (*drain)(void *context, int64_t worker_id);
-	/* How often a listing is worth a request: while something is under way, and else. */
-	uint64_t list_busy_ms, list_idle_ms;
+	/* How long after a listing the next one is worth its requests: while something is under
+	 * way that it would show, and else. */
+	uint64_t (*list_again_ms)(void *context, bool under_way);
 };

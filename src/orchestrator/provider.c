@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -260,6 +261,17 @@ static void make_policy(const struct conf *conf, struct fleet_policy *ret)
 	ret->requests_reserve = REQUESTS_RESERVE;
 }
 
+/* The event loop blocks the signals that stop the orchestrator, and sees them when its tick is
+ * over. A request that hangs would hold it up for longer than a service manager waits. */
+static bool is_told_to_stop(void *context)
+{
+	sigset_t pending;
+
+	(void)context;
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 static int open_parts(struct provider *provider, struct error *err)
 {
 	const struct conf *conf = provider->conf;
@@ -270,6 +282,7 @@ static int open_parts(struct provider *provider, struct error *err)
 	    hetzner_new_from_environment(&provider->hetzner, err) < 0)
 		return -1;
 	hetzner_budget_reserve(provider->hetzner, REQUESTS_RESERVE);
+	hetzner_interrupt_on(provider->hetzner, is_told_to_stop, NULL);
 	if (fs_read(AT_FDCWD, conf_text(conf, CONF_WORKER_CA), &provider->ca_pem, err) < 0) {
 		(void)error_wrap(err, "the workers' CA");
 		return error_hint(err, "`rgrid db expose` makes it");

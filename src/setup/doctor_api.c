@@ -6,7 +6,8 @@
 #define BUDGET_FIX                                                                              \
 	"all tools of a project share the budget: find the one that asks so often, or give it " \
 	"a project of its own"
-#define BUDGET_LOW_PERCENT 10
+#define BUDGET_LOW_PERCENT   10
+#define BUDGET_SPENT_PERCENT 1
 #define SKEW_WARN_MS	   5000 /* the API's Date has whole seconds, and answers take a while */
 #define SKEW_BROKEN_MS	   60000
 #define NO_SERVER	   9007199254740991 /* the largest id, which none has */
@@ -98,6 +99,11 @@ static void check_budget(struct doctor *doctor, struct finding *ret)
 	hetzner_budget(hetzner, &budget);
 	if (budget.limit == 0) {
 		finding_skipped(ret, "the API tells no rate limit");
+	} else if (budget.remaining * 100 < budget.limit * BUDGET_SPENT_PERCENT) {
+		finding_broken(ret, "%llu of %llu requests are left",
+			       (unsigned long long)budget.remaining,
+			       (unsigned long long)budget.limit);
+		finding_fix(ret, BUDGET_FIX);
 	} else if (budget.remaining * 100 < budget.limit * BUDGET_LOW_PERCENT) {
 		finding_warn(ret, "%llu of %llu requests are left",
 			     (unsigned long long)budget.remaining,

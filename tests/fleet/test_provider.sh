@@ -35,6 +35,12 @@ orchestrator_stop() {
 	[ -z "$orchestrator_pid" ] || { kill "$orchestrator_pid" && wait "$orchestrator_pid"; } 2>/dev/null
 	orchestrator_pid=
 }
+orchestrator_code() {
+	local code=0
+	wait "$orchestrator_pid" || code=$?
+	orchestrator_pid=
+	echo "$code"
+}
 says() { grep -qF -- "$1" "$TEST_DIR/orchestrator.log"; }
 refused() { # words settings…: it does not start, and says why
 	local words=$1
@@ -102,4 +108,21 @@ orchestrator_start private --firewalls workers
 check "a private server is ordered without" wait_until 60 count_is 1
 check_output "…" "[]" server "a['servers'][0]['public_net']['firewalls']"
 check "and it is said" says "firewalls are left out: servers have no public address to filter"
+
+asked() { [ "$(field "sum(r['method'] == 'GET' and r['path'].endswith('/servers') for r in a['requests'])" sim GET /requests)" != 0 ]; }
+# ---- what the provider does not tell is asked again
+fault "status:method=GET,path=/servers,status=503,count=0"
+check "a listing that fails is said" wait_until 90 says fleet.look_failed
+sim DELETE /faults >/dev/null
+sim DELETE /requests >/dev/null
+check "and asked for again" wait_until 90 asked
+
+# ---- a request that hangs does not hold it up
+ended() { ! kill -0 "$orchestrator_pid" 2>/dev/null; }
+fault "delay:method=GET,path=/servers,ms=25000"
+sim DELETE /requests >/dev/null
+check "a listing hangs" wait_until 90 asked
+kill -TERM "$orchestrator_pid"
+check "it ends all the same" wait_until 8 ended
+check_output "in good order" 0 orchestrator_code
 tap_end

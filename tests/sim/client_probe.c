@@ -69,6 +69,12 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
+static bool was_interrupted(void *context)
+{
+	(void)context;
+	return interrupted != 0;
+}
+
 static int64_t number(const char *word)
 {
 	struct error ignored;
@@ -471,12 +477,12 @@ int main(int argc, char **argv)
 		.request_timeout_ms = setting("CLIENT_TIMEOUT_MS"),
 		.action_timeout_ms = setting("CLIENT_ACTION_TIMEOUT_MS"),
 		.backoff_ms = setting("CLIENT_BACKOFF_MS"),
-		.interrupted = &interrupted,
 	};
 	if (hetzner_new(&options, &hetzner, &err) < 0) {
 		(void)printf("error new refused: %s; %s\n", err.msg, err.hint);
 		return 1;
 	}
+	hetzner_interrupt_on(hetzner, was_interrupted, NULL);
 	probe.hetzner = hetzner;
 	buf_init(&probe.said, SAID_BYTES);
 	for (int i = 1; i < argc; i++)

@@ -214,6 +214,47 @@ TEST(an_exceeded_rate_is_waited_out)
 	fake_api_stop(&api, hetzner);
 }
 
+/* Nothing is kept back for anybody: the next request is a second away, and is worth that. */
+TEST(a_used_up_budget_is_waited_for)
+{
+	static const struct fake_step steps[] = {
+		{FAKE_ANSWERS, 200,
+		 "Date: Fri, 30 Jan 2026 10:00:00 GMT\r\nRateLimit-Limit: 3600\r\n"
+		 "RateLimit-Remaining: 0\r\nRateLimit-Reset: 1769770800\r\n",
+		 NAMED_PAGE("1", "null", "0", "")},
+		{FAKE_ANSWERS, 201, NULL, CREATED}};
+	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list list = {0};
+	struct fake_api api;
+	struct hetzner *hetzner = FAKE_START(&api, steps);
+	struct error err;
+
+	EXPECT_OK(hetzner_ssh_keys_list(hetzner, NULL, &list, &err), err);
+	EXPECT_INT(create(hetzner)->result, 0);
+	EXPECT_INT(api.request_count, 2);
+	fake_api_stop(&api, hetzner);
+}
+
+/* With 36 an hour it is 100 seconds away. */
+TEST(a_budget_used_up_for_long_is_said)
+{
+	static const struct fake_step steps[] = {
+		{FAKE_ANSWERS, 200,
+		 "Date: Fri, 30 Jan 2026 10:00:00 GMT\r\nRateLimit-Limit: 36\r\n"
+		 "RateLimit-Remaining: 0\r\nRateLimit-Reset: 1769770800\r\n",
+		 NAMED_PAGE("1", "null", "0", "")}};
+	CLEANUP(cleanup_hetzner_named_list) struct hetzner_named_list list = {0};
+	struct fake_api api;
+	struct hetzner *hetzner = FAKE_START(&api, steps);
+	struct error err;
+
+	EXPECT_OK(hetzner_ssh_keys_list(hetzner, NULL, &list, &err), err);
+	struct hetzner_outcome *outcome = create(hetzner);
+	EXPECT_INT(outcome->err.code, ERR_RATE_LIMITED);
+	EXPECT(strstr(outcome->err.msg, "the request budget is used up") != NULL);
+	EXPECT_INT(api.request_count, 1);
+	fake_api_stop(&api, hetzner);
+}
+
 TEST(the_reserve_is_kept_for_deletions)
 {
 	static const struct fake_step steps[] = {
@@ -399,21 +440,14 @@ TEST(the_environment_may_allow_it)
 	EXPECT_OK(hetzner_new_from_environment(&hetzner, &err), err);
 }
 
-static volatile int interruption;
-
-static void *interrupt_when_asked(void *context)
+static bool was_asked(void *context)
 {
 	struct fake_api *api = context;
-	bool asked = false;
 
-	while (!asked) {
-		(void)poll(NULL, 0, 5);
-		(void)pthread_mutex_lock(&api->lock);
-		asked = api->request_count > 0;
-		(void)pthread_mutex_unlock(&api->lock);
-	}
-	interruption = 1;
-	return NULL;
+	(void)pthread_mutex_lock(&api->lock);
+	bool asked = api->request_count > 0;
+	(void)pthread_mutex_unlock(&api->lock);
+	return asked;
 }
 
 /* The answer would come after twenty seconds; nobody who has been told to stop waits for it. */
@@ -422,17 +456,11 @@ static void expect_interrupted(bool creates)
 	static const struct fake_step steps[] = {{FAKE_HANGS, 0, NULL, NULL}};
 	struct hetzner_named_list list = {0};
 	struct fake_api api;
-	struct hetzner *idle = FAKE_START(&api, steps);
-	struct hetzner_options options = {
-		.token = FAKE_TOKEN, .endpoint = api.endpoint, .interrupted = &interruption};
+	struct hetzner *hetzner = FAKE_START(&api, steps);
 	uint64_t begun_ms = clock_boottime_ms();
-	struct hetzner *hetzner = NULL;
-	pthread_t thread;
 	struct error err;
 
-	interruption = 0;
-	EXPECT_OK(hetzner_new(&options, &hetzner, &err), err);
-	EXPECT(pthread_create(&thread, NULL, interrupt_when_asked, &api) == 0);
+	hetzner_interrupt_on(hetzner, was_asked, &api);
 	if (creates) {
 		err = create(hetzner)->err;
 		EXPECT(strstr(err.hint, "look before asking again") != NULL);
@@ -443,9 +471,7 @@ static void expect_interrupted(bool creates)
 	EXPECT(strstr(err.msg, "interrupted") != NULL);
 	EXPECT_INT(hetzner_last_failure(hetzner)->outcome_unknown, creates);
 	EXPECT(clock_boottime_ms() - begun_ms < FAKE_TIMEOUT_MS / 2);
-	EXPECT(pthread_join(thread, NULL) == 0);
-	hetzner_free(hetzner);
-	fake_api_stop(&api, idle);
+	fake_api_stop(&api, hetzner);
 }
 
 TEST(an_interruption_ends_a_look_on_its_way)

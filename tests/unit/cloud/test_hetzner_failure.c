@@ -99,7 +99,20 @@ TEST(without_words_the_status_decides)
 
 TEST(every_code_of_the_list_is_found)
 {
-	for (int code = HETZNER_JSON_ERROR; code < HETZNER_LOCATION_UNSUPPORTED; code++)
+	for (int code = HETZNER_JSON_ERROR; code < HETZNER_CODE_MAX; code++)
 		EXPECT_INT(hetzner_code_find(hetzner_code_name((enum hetzner_code)code)), code);
 	EXPECT_INT(hetzner_code_find(""), HETZNER_UNKNOWN);
+}
+
+TEST(every_failure_says_what_to_do)
+{
+	for (int code = HETZNER_UNKNOWN; code < HETZNER_CODE_MAX; code++) {
+		const struct hetzner_failure failure = {.code = (enum hetzner_code)code};
+		struct error err = {0};
+
+		hetzner_failure_explain(&failure, "GET", "/servers", &err);
+		EXPECT(err.hint[0] != '\0');
+		EXPECT_STR(err.hint, hetzner_failure_advice(&failure)); /* not cut off */
+		EXPECT(err.code != ERR_NONE);
+	}
 }

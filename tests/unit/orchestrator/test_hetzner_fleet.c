@@ -50,3 +50,20 @@ TEST(an_unknown_outcome_is_always_unknown)
 		EXPECT_INT(hetzner_fleet_answer(&failure), FLEET_ANSWER_UNKNOWN);
 	}
 }
+
+TEST(listings_take_a_quarter_of_the_requests_at_most)
+{
+	static const struct {
+		size_t servers;
+		uint64_t requests;
+	} rows[] = {{0, 1}, {50, 1}, {51, 3}, {100, 3}, {200, 5}, {2000, 41}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t busy_ms = hetzner_fleet_list_again_ms(rows[i].servers, true);
+		uint64_t idle_ms = hetzner_fleet_list_again_ms(rows[i].servers, false);
+
+		EXPECT_INT(hetzner_listing_requests(rows[i].servers), rows[i].requests);
+		EXPECT_INT(busy_ms, 4000 * rows[i].requests);
+		EXPECT_INT(idle_ms, busy_ms > 60000 ? busy_ms : 60000);
+	}
+}
