@@ -246,6 +246,7 @@ static bool finish(struct sim *sim, struct project *project, json_t *doc, bool i
 	struct problem problem = {.code = PROBLEM_NONE};
 	const char *error = doc_str(doc, "_error");
 	const char *message = doc_str(doc, "_message");
+	bool has_happened = false;
 	char now[VCLOCK_TEXT_BYTES];
 	struct action_run run = {
 		.sim = sim,
@@ -263,6 +264,7 @@ static bool finish(struct sim *sim, struct project *project, json_t *doc, bool i
 
 		if (result > 0)
 			return false;
+		has_happened = result == 0;
 		if (result < 0 && !error) {
 			error = problem_code_name(problem.code);
 			message = problem.message;
@@ -274,7 +276,8 @@ static bool finish(struct sim *sim, struct project *project, json_t *doc, bool i
 	if (error) {
 		doc_set(doc, "error",
 			json_pack("{s:s,s:s}", "code", error, "message", message ? message : ""));
-		server_action_failed(&run);
+		if (!has_happened || doc_bool(doc, "_vanish"))
+			server_action_failed(&run);
 	}
 	return true;
 }
