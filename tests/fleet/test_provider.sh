@@ -117,6 +117,27 @@ sim DELETE /faults >/dev/null
 sim DELETE /requests >/dev/null
 check "and asked for again" wait_until 90 asked
 
+# ---- no answer of the provider's ends it. More failures than the client repeats a request for.
+anew
+sim DELETE /requests >/dev/null
+fault "status:method=GET,path=/pricing,status=502,count=6"
+fault "lost:method=POST,path=/servers,status=504"
+orchestrator_start private
+check "prices that cannot be read are said" wait_until 90 says "cannot read the provider's prices"
+check "and a worker's server is ordered in the end" wait_until 90 count_is 1
+check "whose lost answer is looked for" wait_until 90 says adopt
+ordered() { field "sum(r['method'] == 'POST' and r['path'].endswith('/servers') for r in a['requests'])" sim GET /requests; }
+check_output "it was ordered once" 1 ordered
+check "… and is there" count_is 1
+anew
+fault "cut:method=GET,path=/actions,count=6"
+orchestrator_start private
+struck() { [ "$(field "a['faults'][-1]['hits']" sim GET /faults)" = "$1" ]; }
+check "what became of an order cannot be asked" wait_until 120 struck 6
+check "the orchestrator is the one that was started" kill -0 "$orchestrator_pid"
+sim DELETE /faults >/dev/null
+sim DELETE /requests >/dev/null
+
 # ---- a request that hangs does not hold it up
 ended() { ! kill -0 "$orchestrator_pid" 2>/dev/null; }
 fault "delay:method=GET,path=/servers,ms=25000"
