@@ -65,7 +65,7 @@ deployment_cloud() {
 	private_system_up
 	deployment_instance=$(machines_instance)
 	root=$(machines_root) || return 1
-	sim_start --token secret-of-the-cloud --machines netns --machine-root "$root" --machine-dir "$TEST_DIR/machines" \
+	sim_start --token secret-of-the-cloud --machines netns --ip-order next --machine-root "$root" --machine-dir "$TEST_DIR/machines" \
 		--instance "$deployment_instance" "$@" || return 1
 	CONTROL=$(field "a['server']['id']" api POST /servers '{"name":"control","server_type":"cx23","image":"debian-12",
 		"location":"nbg1","labels":{"rgrid-role":"control"}}') || return 1

@@ -154,11 +154,28 @@ static bool is_for_servers(const struct subnet *subnet, const char *zone)
 	return subnet->type != SUBNET_VSWITCH && str_eq(subnet->zone, zone);
 }
 
+/* Where in the subnet the search for a free address begins. */
+static uint64_t find_begin(const struct subnet *subnet, const struct ip_wish *wish,
+			   const struct taken_ips *taken)
+{
+	uint32_t highest = subnet->range.first;
+
+	if (wish->order == IP_ORDER_RANDOM)
+		return wish->random;
+	if (wish->order != IP_ORDER_NEXT)
+		return 0;
+	for (size_t i = 0; i < taken->count; i++) {
+		if (ipv4_range_has(subnet->range, taken->ips[i]) && taken->ips[i] > highest)
+			highest = taken->ips[i];
+	}
+	return (uint64_t)highest - subnet->range.first;
+}
+
 static bool find_free(const struct network_plan *plan, const struct subnet *subnet,
 		      const struct ip_wish *wish, const struct taken_ips *taken, uint32_t *ret)
 {
 	uint64_t size = (uint64_t)ipv4_range_last(subnet->range) - subnet->range.first + 1;
-	uint64_t begin = wish->order == IP_ORDER_RANDOM ? wish->random % size : 0;
+	uint64_t begin = find_begin(subnet, wish, taken) % size;
 
 	for (uint64_t i = 0; i < size; i++) {
 		uint32_t ip = subnet->range.first + (uint32_t)((begin + i) % size);

@@ -61,11 +61,12 @@ struct taken_ips {
 
 /* Never given to a server: the network's first, the first and last of its subnet, 172.31.1.1. */
 bool network_ip_is_reserved(const struct network_plan *plan, uint32_t ip);
-/* Which address a server gets that asks for none: nothing documents it, and clients have seen all
- * of these. */
+/* Which address a server gets that asks for none: nothing documents it, and clients have seen
+ * several. */
 enum ip_order {
 	IP_ORDER_LOWEST = 1,  /* the lowest free one of the first subnet that has one */
 	IP_ORDER_RANDOM,      /* any of that subnet */
+	IP_ORDER_NEXT,	      /* of that subnet, the next free one after the highest taken */
 	IP_ORDER_LAST_SUBNET, /* the lowest free one of the subnet that was added last */
 };
 

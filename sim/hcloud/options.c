@@ -96,7 +96,7 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 		OPT_STR(0, "action-time", "TIME", &ret->action_time,
 			"How long actions take: fast (default), realistic, or a duration",
 			"fast realistic"),
-		OPT_STR(0, "ip-order", "lowest|random|last-subnet", &ret->ip_order,
+		OPT_STR(0, "ip-order", "lowest|next|random|last-subnet", &ret->ip_order,
 			"Which private address a server gets that asks for none (default lowest)",
 			"lowest random last-subnet"),
 		OPT_U64(0, "rate-limit", "N", &ret->rate_limit, 1, RATE_LIMIT_MAX,
@@ -149,6 +149,7 @@ static int parse_ip_order(const char *text, enum ip_order *ret, struct error *er
 	static const char *const words[] = {
 		[IP_ORDER_LOWEST] = "lowest",
 		[IP_ORDER_RANDOM] = "random",
+		[IP_ORDER_NEXT] = "next",
 		[IP_ORDER_LAST_SUBNET] = "last-subnet",
 	};
 
@@ -159,7 +160,7 @@ static int parse_ip_order(const char *text, enum ip_order *ret, struct error *er
 		}
 	}
 	return error_set(err, ERR_INVALID,
-			 "--ip-order is lowest, random or last-subnet, not \"%s\"", text);
+			 "--ip-order is lowest, next, random or last-subnet, not \"%s\"", text);
 }
 
 int options_settings(const struct sim_options *options, struct sim_settings *ret, struct error *err)

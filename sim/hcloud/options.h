@@ -22,7 +22,7 @@ struct sim_options {
 	const char *machine_dir;
 	const char *instance;
 	bool clean;
-	const char *ip_order;	 /* "lowest", "random", "last-subnet" */
+	const char *ip_order;	 /* "lowest", "next", "random", "last-subnet" */
 	const char *action_time; /* "fast", "realistic", a duration */
 	uint64_t clock_rate;
 	uint64_t billed_hour_ms;

@@ -139,6 +139,13 @@ TEST(other_orders)
 	/* Around the end, past both reserved ones. */
 	wish.random = 8 * 1000 + 7;
 	EXPECT_STR(assigned(&plan, &wish, NULL), "10.0.1.1");
+	wish.order = IP_ORDER_NEXT;
+	EXPECT_STR(assigned(&plan, &wish, NULL), "10.0.1.1");
+	EXPECT_STR(assigned(&plan, &wish, &(const struct taken_ips){&taken, 1}), "10.0.1.6");
+	taken = address("10.0.1.6");
+	EXPECT_STR(assigned(&plan, &wish, &(const struct taken_ips){&taken, 1}), "10.0.1.1");
+	taken = address("10.0.2.3");
+	EXPECT_STR(assigned(&plan, &wish, &(const struct taken_ips){&taken, 1}), "10.0.1.1");
 }
 
 static int check_range(const char *text)
