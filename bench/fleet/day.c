@@ -109,8 +109,8 @@ void day_delete(struct day *day, size_t place)
 {
 	CHECK(!day_is_busy(day, &day->workers[place]));
 	day->paid_micros +=
-		billing_cost(DAY_PRICE_MICROS,
-			     billing_hours_started(day->workers[place].created_us, day->now_us));
+		billing_cost(DAY_PRICE_MICROS, billing_hours_started(day->workers[place].created_us,
+								     day->now_us, BILLING_HOUR_US));
 	day->workers[place] = day->workers[--day->worker_count];
 }
 

@@ -179,7 +179,8 @@ static void check_bill(struct sim *sim, const struct model_row *row)
 	const struct fleet_worker *worker = &row->worker;
 	const struct model_server *server =
 		&sim->cloud.servers[worker->server_id - model_cloud_id(0)];
-	uint64_t hours = billing_hours_started(server->created_us, server->ordered_us);
+	uint64_t hours =
+		billing_hours_started(server->created_us, server->ordered_us, BILLING_HOUR_US);
 	bool is_exact = sim->jump_count == 0 && worker->delete_us == server->ordered_us;
 	if (worker->hours_booked < hours || (is_exact && worker->hours_booked != hours))
 		sim_fail(sim, "worker %lld: %u hours booked, %llu billed", (long long)worker->id,

@@ -52,8 +52,9 @@ int64_t model_cloud_bill(const struct model_cloud *cloud, int64_t until_us)
 					 ? server->ordered_us
 					 : until_us;
 		if (!server->is_foreign && !server->is_planted && !server->is_unknown)
-			micros += billing_cost(server->price_micros,
-					       billing_hours_started(server->created_us, end_us));
+			micros += billing_cost(
+				server->price_micros,
+				billing_hours_started(server->created_us, end_us, BILLING_HOUR_US));
 	}
 	return micros;
 }

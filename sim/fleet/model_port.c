@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "core/billing.h"
 #include "fleet/model_store.h"
 
 static int enter(const struct model_session *session, struct error *err)

@@ -216,22 +216,22 @@ static int book(struct fleet_loop *loop, struct error *err)
 	const struct fleet_store *store = loop->store;
 	struct fleet_ledger_row rows[BOOK_ROWS_MAX];
 	size_t count = 0;
-	if (loop->policy->hour_ms == 0)
+	int64_t hour_us = (int64_t)loop->policy->hour_ms * 1000;
+	if (hour_us == 0)
 		return 0;
 	for (size_t i = 0; i < loop->world.worker_count; i++) {
 		const struct fleet_worker *worker = &loop->world.workers[i];
 		int64_t until_us = worker->delete_us != 0 ? worker->delete_us : loop->world.now_us;
-		uint64_t hours =
-			worker->server_id == 0
-				? 0
-				: billing_hours_started(worker->server_created_us, until_us);
+		uint64_t hours = worker->server_id == 0
+					 ? 0
+					 : billing_hours_started(worker->server_created_us,
+								 until_us, hour_us);
 		for (uint64_t hour = worker->hours_booked; hour < hours; hour++) {
 			rows[count++] = (struct fleet_ledger_row){
 				.worker_id = worker->id,
 				.server_id = worker->server_id,
 				.hour = (uint32_t)hour,
-				.from_us =
-					worker->server_created_us + (int64_t)hour * BILLING_HOUR_US,
+				.from_us = worker->server_created_us + (int64_t)hour * hour_us,
 				.price_micros = worker->price_hour_micros};
 			loop->world.spent_micros += worker->price_hour_micros;
 			if (count < BOOK_ROWS_MAX)

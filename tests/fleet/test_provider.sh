@@ -110,6 +110,13 @@ check_output "…" "[]" server "a['servers'][0]['public_net']['firewalls']"
 check "and it is said" says "firewalls are left out: servers have no public address to filter"
 
 asked() { [ "$(field "sum(r['method'] == 'GET' and r['path'].endswith('/servers') for r in a['requests'])" sim GET /requests)" != 0 ]; }
+# ---- every started hour is booked, however long an hour is said to be
+anew
+store_ask "DELETE FROM rg.cost_ledger" >/dev/null
+orchestrator_start private --billed-hour 2s
+booked() { [ "$(store_ask "SELECT count(*) >= 3 AND count(DISTINCT server_id) = 1 AND max(from_at) - min(from_at) = (count(*) - 1) * interval '2 s' FROM rg.cost_ledger")" = t ]; }
+check "a worker's third hour is booked in its fifth second" wait_until 60 booked
+
 # ---- what the provider does not tell is asked again
 fault "status:method=GET,path=/servers,status=503,count=0"
 check "a listing that fails is said" wait_until 90 says fleet.look_failed
