@@ -119,6 +119,18 @@ static void release_one(const struct test_worker *worker, struct held *held, uns
 	held->leases[index] = held->leases[--held->count];
 }
 
+/* After a conflict with others it is asked again, as a real worker does; the end may be later. */
+static void join_anew(struct test_worker *worker)
+{
+	PGresult *result = NULL;
+
+	for (int tries = 0; tries < 100 && result == NULL; tries++)
+		result = attempt(worker->conn, "SELECT t.join()");
+	EXPECT(result != NULL);
+	worker->incarnation = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+}
+
 static void act_as_worker(const struct test_worker *given, unsigned seed, uint64_t end_ms)
 {
 	struct test_worker worker = *given;
@@ -138,14 +150,13 @@ static void act_as_worker(const struct test_worker *given, unsigned seed, uint64
 					   "SELECT rg_worker.heartbeat(%d, '{}', '{}', '{}')",
 					   worker.incarnation);
 		else
-			worker_join(
-				&worker); /* crashed and came back; it may still tell old ends */
+			join_anew(&worker); /* crashed and came back; it may still tell old ends */
 		/* Given up meanwhile: join anew, as a real worker does. */
 		PGresult *result = PQexec(worker.conn, "SELECT incarnation FROM t.me()");
 		int incarnation = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
 		PQclear(result);
 		if (incarnation != worker.incarnation)
-			worker_join(&worker);
+			join_anew(&worker);
 	}
 }
 
