@@ -195,7 +195,8 @@ static void flush_deletions(struct fleet_apply *apply)
 		const struct fleet_done done = {.action = action,
 						.worker_id = deletion->worker_id,
 						.server_id = deletion->server_id,
-						.message = accepted ? NULL : deletion->ret_message};
+						.message = accepted ? NULL : deletion->ret_message,
+						.is_order = action->kind == FLEET_DELETE_WORKER};
 		tell(apply, &done);
 	}
 }

@@ -25,6 +25,8 @@ struct fleet_done {
 	const char *message;	 /* of the provider, when it refused; else NULL */
 	const struct error *err; /* when a call failed; else NULL */
 	int64_t requeued;	 /* jobs that an end gave back */
+	bool is_order; /* of DELETE_WORKER, whose row's end was told before: its server's deletion
+			*/
 };
 struct fleet_listener {
 	void *context;

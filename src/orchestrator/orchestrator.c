@@ -85,6 +85,11 @@ static void on_done(void *context, const struct fleet_done *done)
 			    F_STR("message", done->message), F_INT("rule", action->rule));
 		return;
 	}
+	if (done->is_order) {
+		log_info("fleet.server_deleting", F_STR("worker", worker),
+			 F_INT("server", done->server_id));
+		return;
+	}
 	log_info("fleet.action", F_STR("action", kind), F_STR("worker", worker),
 		 F_STR("name", done->name != NULL ? done->name : ""),
 		 F_INT("server", done->server_id), F_INT("rule", action->rule),
