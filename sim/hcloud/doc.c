@@ -108,23 +108,6 @@ json_t *doc_public(const json_t *doc)
 	return copy;
 }
 
-bool json_array_has_int(const json_t *array, int64_t value)
-{
-	for (size_t i = 0; i < json_array_size(array); i++) {
-		if (json_integer_value(json_array_get(array, i)) == value)
-			return true;
-	}
-	return false;
-}
-
-void json_array_remove_int(json_t *array, int64_t value)
-{
-	for (size_t i = json_array_size(array); i > 0; i--) {
-		if (json_integer_value(json_array_get(array, i - 1)) == value)
-			(void)json_array_remove(array, i - 1);
-	}
-}
-
 void table_release(struct table *table)
 {
 	for (size_t i = 0; i < table->count; i++)

@@ -39,8 +39,6 @@ void doc_set_int(json_t *doc, const char *name, int64_t value);
 void doc_set_bool(json_t *doc, const char *name, bool value);
 /* A deep copy without the members that begin with '_'. */
 json_t *doc_public(const json_t *doc);
-bool json_array_has_int(const json_t *array, int64_t value);
-void json_array_remove_int(json_t *array, int64_t value);
 
 struct table {
 	json_t **docs;

@@ -73,12 +73,6 @@ enum problem_code problem_code_parse(const char *text)
 	return PROBLEM_NONE;
 }
 
-unsigned problem_code_status(enum problem_code code)
-{
-	CHECK(code > PROBLEM_NONE && code < PROBLEM_MAX);
-	return codes[code].status;
-}
-
 static json_t *details_of(const struct problem *problem)
 {
 	if (problem->name[0] == '\0')

@@ -44,6 +44,5 @@ int problem_named(struct problem *problem, enum problem_code code, const char *n
 const char *problem_code_name(enum problem_code code);
 /* PROBLEM_NONE for a word that is none. */
 enum problem_code problem_code_parse(const char *text);
-unsigned problem_code_status(enum problem_code code);
 /* {"code", "message", "details"}, a new reference. */
 json_t *problem_to_json(const struct problem *problem);

@@ -63,11 +63,6 @@ void log_init(const char *program, enum log_level least)
 	logger.journal = stderr_is_journal();
 }
 
-enum log_level log_level_least(void)
-{
-	return logger.least;
-}
-
 int log_level_parse(const char *text, enum log_level *ret, struct error *err)
 {
 	for (size_t i = LOG_LEVEL_DEBUG; i < ARRAY_SIZE(levels); i++) {

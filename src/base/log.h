@@ -28,7 +28,6 @@ struct log_field {
 
 /* Name of the program in every line, and the least level written. Not thread-safe; call first. */
 void log_init(const char *program, enum log_level least);
-enum log_level log_level_least(void);
 MUST_CHECK int log_level_parse(const char *text, enum log_level *ret, struct error *err);
 
 /* Fields added to every line of the calling thread (request id, job id); copied. */

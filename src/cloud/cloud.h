@@ -51,11 +51,9 @@ MUST_CHECK int cloud_new_local(const struct cloud_options *options, struct cloud
 			       struct error *err);
 /* Kills the machines that are left, without on_end. */
 void cloud_free(struct cloud *cloud);
-void cleanup_cloud(struct cloud **cloud);
 
 MUST_CHECK int cloud_create(struct cloud *cloud, const struct cloud_machine *machine,
 			    struct error *err);
-bool cloud_has(const struct cloud *cloud, int64_t worker_id);
 size_t cloud_count(const struct cloud *cloud);
 /* Calls back for every machine; started_us is wall time. */
 void cloud_each(const struct cloud *cloud,

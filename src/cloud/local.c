@@ -64,11 +64,6 @@ void cloud_free(struct cloud *cloud)
 	free(cloud);
 }
 
-void cleanup_cloud(struct cloud **cloud)
-{
-	cloud_free(*cloud);
-}
-
 static struct process *process_find(const struct cloud *cloud, int64_t worker_id)
 {
 	for (size_t i = 0; i < CLOUD_MACHINES_MAX; i++) {
@@ -77,11 +72,6 @@ static struct process *process_find(const struct cloud *cloud, int64_t worker_id
 			return process->cloud->processes + i;
 	}
 	return NULL;
-}
-
-bool cloud_has(const struct cloud *cloud, int64_t worker_id)
-{
-	return process_find(cloud, worker_id) != NULL;
 }
 
 size_t cloud_count(const struct cloud *cloud)

@@ -9,12 +9,11 @@
 struct outcome_row {
 	const char *name;
 	int exit_code; /* -1: the script's own */
-	enum job_state final_state;
 	const char *message;
 };
 
 static const struct outcome_row outcome_rows[OUTCOME_MAX] = {
-#define X(NAME, code, name, exit_code, state, message) [code] = {name, exit_code, state, message},
+#define X(NAME, code, name, exit_code, message) [code] = {name, exit_code, message},
 	OUTCOMES(X)
 #undef X
 };
@@ -24,32 +23,6 @@ static const struct outcome_row *outcome_row(enum outcome outcome)
 	CHECK(outcome > OUTCOME_NONE);
 	CHECK(outcome < OUTCOME_MAX);
 	return &outcome_rows[outcome];
-}
-
-bool outcome_is_infrastructure(enum outcome outcome)
-{
-	return outcome == OUTCOME_LOST || outcome == OUTCOME_SYSTEM_ERROR;
-}
-
-bool outcome_is_retryable_by_user(enum outcome outcome)
-{
-	switch (outcome) {
-	case OUTCOME_FAILED:
-	case OUTCOME_TIMED_OUT:
-	case OUTCOME_OUT_OF_MEMORY:
-	case OUTCOME_OUT_OF_PIDS:
-	case OUTCOME_OUT_OF_DISK:
-		return true;
-	case OUTCOME_NONE:
-	case OUTCOME_COMPLETED:
-	case OUTCOME_CANCELLED:
-	case OUTCOME_LOST:
-	case OUTCOME_SYSTEM_ERROR:
-	case OUTCOME_REJECTED:
-	case OUTCOME_MAX:
-		return false;
-	}
-	UNREACHABLE();
 }
 
 const char *outcome_name(enum outcome outcome)
@@ -67,11 +40,6 @@ int outcome_exit_code(enum outcome outcome, int script_exit_code)
 	int exit_code = outcome_row(outcome)->exit_code;
 
 	return exit_code < 0 ? script_exit_code : exit_code;
-}
-
-enum job_state outcome_final_state(enum outcome outcome)
-{
-	return outcome_row(outcome)->final_state;
 }
 
 static const char *const job_state_names[JOB_STATE_MAX] = {

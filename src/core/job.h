@@ -15,37 +15,32 @@ enum job_state {
 	JOB_STATE_MAX
 };
 
-/* X(NAME, code, "name", exit code of `rgrid run` or -1: the script's own, final state, message)
+/* X(NAME, code, "name", exit code of `rgrid run` or -1: the script's own, message)
  * Codes are stored; never renumber. */
-#define OUTCOMES(X)                                                                            \
-	X(COMPLETED, 1, "completed", -1, JOB_COMPLETED, "the script ended with exit code 0")   \
-	X(FAILED, 2, "failed", -1, JOB_FAILED, "the script ended with an error")               \
-	X(TIMED_OUT, 3, "timed_out", 124, JOB_FAILED, "the time limit was reached")            \
-	X(OUT_OF_MEMORY, 4, "out_of_memory", 137, JOB_FAILED, "the memory limit was reached")  \
-	X(CANCELLED, 5, "cancelled", 130, JOB_CANCELLED, "cancelled on request")               \
-	X(LOST, 6, "lost", 125, JOB_FAILED, "the worker was lost")                             \
-	X(OUT_OF_PIDS, 7, "out_of_pids", -1, JOB_FAILED, "the limit of processes was reached") \
-	X(OUT_OF_DISK, 8, "out_of_disk", -1, JOB_FAILED, "the work directory was full")        \
-	X(SYSTEM_ERROR, 9, "system_error", 125, JOB_FAILED, "RGrid could not run the script")  \
-	X(REJECTED, 10, "rejected", 125, JOB_FAILED, "the worker cannot run this job")
+#define OUTCOMES(X)                                                                \
+	X(COMPLETED, 1, "completed", -1, "the script ended with exit code 0")      \
+	X(FAILED, 2, "failed", -1, "the script ended with an error")               \
+	X(TIMED_OUT, 3, "timed_out", 124, "the time limit was reached")            \
+	X(OUT_OF_MEMORY, 4, "out_of_memory", 137, "the memory limit was reached")  \
+	X(CANCELLED, 5, "cancelled", 130, "cancelled on request")                  \
+	X(LOST, 6, "lost", 125, "the worker was lost")                             \
+	X(OUT_OF_PIDS, 7, "out_of_pids", -1, "the limit of processes was reached") \
+	X(OUT_OF_DISK, 8, "out_of_disk", -1, "the work directory was full")        \
+	X(SYSTEM_ERROR, 9, "system_error", 125, "RGrid could not run the script")  \
+	X(REJECTED, 10, "rejected", 125, "the worker cannot run this job")
 
 enum outcome {
 	OUTCOME_NONE = 0,
-#define X(NAME, code, name, exit_code, state, message) OUTCOME_##NAME = (code),
+#define X(NAME, code, name, exit_code, message) OUTCOME_##NAME = (code),
 	OUTCOMES(X)
 #undef X
 		OUTCOME_MAX
 };
 
-/* LOST and SYSTEM_ERROR are the infrastructure's fault: retried on its own budget. All others but
- * COMPLETED, CANCELLED and REJECTED are the script's: retried only if the user asked. */
-bool outcome_is_infrastructure(enum outcome outcome);
-bool outcome_is_retryable_by_user(enum outcome outcome);
 const char *outcome_name(enum outcome outcome);
 const char *outcome_message(enum outcome outcome);
 /* The exit code that `rgrid run` ends with, given the script's own (128+n for signal n). */
 int outcome_exit_code(enum outcome outcome, int script_exit_code);
-enum job_state outcome_final_state(enum outcome outcome);
 
 const char *job_state_name(enum job_state state);
 /* false for an unknown name */

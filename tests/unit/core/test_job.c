@@ -12,17 +12,6 @@ TEST(every_outcome_has_a_name_and_a_message)
 	}
 }
 
-TEST(only_completed_and_cancelled_do_not_fail_the_job)
-{
-	for (enum outcome outcome = OUTCOME_COMPLETED; outcome < OUTCOME_MAX; outcome++) {
-		enum job_state expected = outcome == OUTCOME_COMPLETED	 ? JOB_COMPLETED
-					  : outcome == OUTCOME_CANCELLED ? JOB_CANCELLED
-									 : JOB_FAILED;
-
-		EXPECT_INT(outcome_final_state(outcome), expected);
-	}
-}
-
 TEST(exit_code_is_the_scripts_own_unless_the_outcome_has_one)
 {
 	EXPECT_INT(outcome_exit_code(OUTCOME_COMPLETED, 0), 0);
@@ -31,20 +20,6 @@ TEST(exit_code_is_the_scripts_own_unless_the_outcome_has_one)
 	EXPECT_INT(outcome_exit_code(OUTCOME_OUT_OF_MEMORY, 1), 137);
 	EXPECT_INT(outcome_exit_code(OUTCOME_CANCELLED, 0), 130);
 	EXPECT_INT(outcome_exit_code(OUTCOME_LOST, 0), 125);
-}
-
-TEST(no_outcome_is_retried_on_both_budgets)
-{
-	for (enum outcome outcome = OUTCOME_COMPLETED; outcome < OUTCOME_MAX; outcome++)
-		EXPECT(!outcome_is_infrastructure(outcome) ||
-		       !outcome_is_retryable_by_user(outcome));
-	EXPECT(outcome_is_infrastructure(OUTCOME_LOST));
-	EXPECT(outcome_is_infrastructure(OUTCOME_SYSTEM_ERROR));
-	EXPECT(outcome_is_retryable_by_user(OUTCOME_FAILED));
-	EXPECT(outcome_is_retryable_by_user(OUTCOME_TIMED_OUT));
-	EXPECT(!outcome_is_retryable_by_user(OUTCOME_COMPLETED));
-	EXPECT(!outcome_is_retryable_by_user(OUTCOME_CANCELLED));
-	EXPECT(!outcome_is_retryable_by_user(OUTCOME_REJECTED));
 }
 
 TEST(state_names_are_read_back)
