@@ -8,9 +8,9 @@
 	"a project of its own"
 #define BUDGET_LOW_PERCENT   10
 #define BUDGET_SPENT_PERCENT 1
-#define SKEW_WARN_MS	   5000 /* the API's Date has whole seconds, and answers take a while */
-#define SKEW_BROKEN_MS	   60000
-#define NO_SERVER	   9007199254740991 /* the largest id, which none has */
+#define SKEW_WARN_MS	     5000 /* the API's Date has whole seconds, and answers take a while */
+#define SKEW_BROKEN_MS	     60000
+#define NO_SERVER	     9007199254740991 /* the largest id, which none has */
 
 static void check_token(struct doctor *doctor, struct finding *ret)
 {
