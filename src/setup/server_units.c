@@ -2,8 +2,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/str.h"
+#include "setup/db_proof.h"
 #include "setup/env_file.h"
 #include "setup/server_steps.h"
+#include "store/queries.h"
 
 #define UNIT_API	  "rgrid-api.service"
 #define UNIT_WORKERS	  "rgrid-api-workers.service"
@@ -35,12 +37,48 @@ static bool env_has(const char *name)
 	       value.bytes > 0;
 }
 
-/* What the orchestrator lacks to start, which only the user can give; NULL: nothing. */
-static const char *orchestrator_lacks(void)
+/* Whether workers, who come to the private address alone, find PostgreSQL there as they demand it
+ * and are let in. Servers made before could only be paid for: none of them could ever enrol. */
+static int is_exposed(const struct server_task *task, bool *ret, struct error *err)
 {
-	if (!env_has("HETZNER_API_TOKEN") && !env_has("HCLOUD_TOKEN"))
-		return "HETZNER_API_TOKEN";
-	return env_has(ENV_NETWORK_ID) ? NULL : ENV_NETWORK_ID " (rgrid network setup)";
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+	struct error unproven = {0};
+
+	pg_param_text(&params, SERVER_DATABASE);
+	if (pg_debian_connect(&task->cluster, &pg, err) < 0 ||
+	    pg_run(pg, &query_server_lets_workers_in, &params, &result, err) < 0)
+		return -1;
+	*ret = pg_get_bool(result, 0, 0) &&
+	       db_proof_tls(task->ip, task->cluster.port, PKI_DIRECTORY_DEFAULT "/ca.crt",
+			    &unproven) == 0;
+	return 0;
+}
+
+/* What the orchestrator waits for, which only the user can give; "": nothing. */
+static int find_lacking(const struct server_task *task, char ret[SERVER_NOTE_BYTES],
+			struct error *err)
+{
+	bool exposed = false;
+
+	ret[0] = '\0';
+	if (!env_has("HETZNER_API_TOKEN") && !env_has("HCLOUD_TOKEN")) {
+		(void)snprintf(ret, SERVER_NOTE_BYTES, "%s has HETZNER_API_TOKEN",
+			       ENV_FILE_DEFAULT);
+		return 0;
+	}
+	if (!env_has(ENV_NETWORK_ID)) {
+		(void)snprintf(ret, SERVER_NOTE_BYTES, "%s has %s (rgrid network setup)",
+			       ENV_FILE_DEFAULT, ENV_NETWORK_ID);
+		return 0;
+	}
+	if (is_exposed(task, &exposed, err) < 0)
+		return -1;
+	if (!exposed)
+		(void)snprintf(ret, SERVER_NOTE_BYTES,
+			       "PostgreSQL lets workers in at %s (rgrid db expose)", task->ip);
+	return 0;
 }
 
 static bool says_yes(const char *verb, const char *unit)
@@ -64,26 +102,26 @@ static bool runs(const char *unit)
 
 int server_look_units(struct server_task *task, bool *ret_needed, struct error *err)
 {
-	const char *lacking = orchestrator_lacks();
+	char lacking[SERVER_NOTE_BYTES];
 
-	(void)err;
 	*ret_needed = false;
+	if (find_lacking(task, lacking, err) < 0)
+		return -1;
+	bool lacks = lacking[0] != '\0';
 	if (!task->has_units) {
 		server_note(task, "Daemons are for you to start%s%s",
-			    lacking != NULL ? ", the orchestrator once " ENV_FILE_DEFAULT " has "
-					    : "",
-			    lacking != NULL ? lacking : "");
+			    lacks ? ", the orchestrator once " : "", lacking);
 		return 0;
 	}
-	if (lacking != NULL)
+	if (lacks)
 		server_note(task,
 			    "Units " UNIT_API " and " UNIT_WORKERS "; " UNIT_ORCHESTRATOR
-			    " starts once " ENV_FILE_DEFAULT " has %s: run this again then",
+			    " starts once %s: run this again then",
 			    lacking);
 	else
 		server_note(task, "Units " UNIT_API ", " UNIT_WORKERS " and " UNIT_ORCHESTRATOR);
 	*ret_needed = task->changed || !runs(UNIT_API) || !runs(UNIT_WORKERS) ||
-		      (lacking == NULL && !runs(UNIT_ORCHESTRATOR));
+		      (!lacks && !runs(UNIT_ORCHESTRATOR));
 	return 0;
 }
 
@@ -100,10 +138,10 @@ static int start(const char *unit, struct error *err)
 int server_apply_units(struct server_task *task, struct error *err)
 {
 	const char *const reload[] = {"systemctl", "--quiet", "daemon-reload", NULL};
+	char lacking[SERVER_NOTE_BYTES];
 
-	(void)task;
-	if (pg_debian_command(reload, err) < 0 || start(UNIT_API, err) < 0 ||
-	    start(UNIT_WORKERS, err) < 0)
+	if (find_lacking(task, lacking, err) < 0 || pg_debian_command(reload, err) < 0 ||
+	    start(UNIT_API, err) < 0 || start(UNIT_WORKERS, err) < 0)
 		return -1;
-	return orchestrator_lacks() == NULL ? start(UNIT_ORCHESTRATOR, err) : 0;
+	return lacking[0] == '\0' ? start(UNIT_ORCHESTRATOR, err) : 0;
 }

@@ -160,7 +160,17 @@ check_output "… the certificate is root's, who hands it over" "600 root:root" 
 check_output "… the APIs are started" "rgrid-api.service rgrid-api-workers.service" restarted
 check "… and it is said what the orchestrator lacks" says "orchestrator.env has HETZNER_API_TOKEN"
 echo HETZNER_API_TOKEN=secret >>/etc/rgrid/orchestrator.env
-check "with a token" setup_with_systemd
+rgridd_db --undo >/dev/null 2>&1
+check "with a token, but no database for workers" setup_with_systemd
+check_output "… no orchestrator is started" "" restarted
+check "… and it is said why" says "once PostgreSQL lets workers in at 10.0.1.2 \(rgrid db expose\)"
+check "with the database exposed" rgridd_db
+sed -i 's/^hostssl/#&/' /etc/postgresql/15/main/pg_hba.conf
+check "… to nobody" setup_with_systemd
+check_output "… none is started either" "" restarted
+check "… as it is said" says "once PostgreSQL lets workers in"
+check "exposed to workers" rgridd_db
+check "with all of it" setup_with_systemd
 check "… the orchestrator is started, too" grep -q '^restart rgrid-orchestrator' "$TEST_DIR/systemctl"
 check "again" setup_with_systemd
 check_output "… restarts nothing" "" restarted

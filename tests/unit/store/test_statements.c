@@ -20,7 +20,7 @@ static const char *role_of(const char *file)
 	if (str_eq(file, "orchestrator") || str_eq(file, "fleet"))
 		return "rgrid_orchestrator";
 	if (str_eq(file, "migrate") || str_eq(file, "session") || str_eq(file, "setup") ||
-	    str_eq(file, "worker_link") || str_eq(file, "exposure"))
+	    str_eq(file, "worker_link") || str_eq(file, "exposure") || str_eq(file, "server"))
 		return NULL; /* a superuser, anybody, or a worker: tested where they are used */
 	return "rgrid_api";
 }
