@@ -42,12 +42,14 @@ private_system_up() {
 		chown postgres:postgres "$directory"
 	done
 	chmod 2775 /run/postgresql
-	mkdir -p /var/lib/rgrid
-	mount -t tmpfs tmpfs /var/lib/rgrid
+	for directory in /var/lib/rgrid /run/rgrid-setup; do
+		mkdir -p "$directory"
+		mount -t tmpfs tmpfs "$directory"
+	done
 }
 
 private_system_down() {
 	pg_ctlcluster 15 main stop -m immediate >/dev/null 2>&1
-	umount -l /etc /var/lib/rgrid /var/lib/postgresql /run/postgresql /var/log/postgresql "$TEST_DIR/fs" 2>/dev/null
+	umount -l /etc /var/lib/rgrid /run/rgrid-setup /var/lib/postgresql /run/postgresql /var/log/postgresql "$TEST_DIR/fs" 2>/dev/null
 	true
 }

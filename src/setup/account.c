@@ -1,5 +1,6 @@
 #include "setup/account.h"
 
+#include "base/check.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "store/queries.h"
@@ -30,16 +31,21 @@ int account_project_find(struct pg *pg, const char *name, int64_t *ret_id, struc
 	return 0;
 }
 
-int account_key_create(struct pg *pg, int64_t project_id, const char *name, unsigned scopes,
-		       int64_t expires_wall_us, char ret_key[API_KEY_BYTES], struct error *err)
+void account_key_draw(char ret_key[API_KEY_BYTES])
 {
 	char label[API_KEY_LABEL_BYTES];
 	char secret[SECRET_CHARS + 1];
-	char key[API_KEY_BYTES];
-	uint8_t digest[SHA256_BYTES];
 	base62_random(label, sizeof(label) - 1);
 	base62_random(secret, SECRET_CHARS);
-	api_key_assemble(label, secret, key);
+	api_key_assemble(label, secret, ret_key);
+}
+
+int account_key_store(struct pg *pg, int64_t project_id, const char *name, unsigned scopes,
+		      int64_t expires_wall_us, const char *key, struct error *err)
+{
+	char label[API_KEY_LABEL_BYTES];
+	uint8_t digest[SHA256_BYTES];
+	CHECK(api_key_check(key, label));
 	sha256_of(key, strlen(key), digest);
 
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
@@ -57,7 +63,6 @@ int account_key_create(struct pg *pg, int64_t project_id, const char *name, unsi
 		return error_wrap(err, "cannot store the key");
 	if (rows == 0)
 		return error_set(err, ERR_INVALID, "the key would have expired already");
-	memcpy(ret_key, key, sizeof(key));
 	return 0;
 }
 

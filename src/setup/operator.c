@@ -92,8 +92,10 @@ int operator_key_create(const struct conf *conf, const char *project, const char
 	char key[API_KEY_BYTES];
 	int64_t expires_us = lifetime_ms == 0 ? 0 : clock_wall_us() + (int64_t)lifetime_ms * 1000;
 	if (scopes_parse(scopes, &mask, err) < 0 || operator_open_database(conf, &pg, err) < 0 ||
-	    account_project_ensure(pg, project, &project_id, err) < 0 ||
-	    account_key_create(pg, project_id, name, mask, expires_us, key, err) < 0)
+	    account_project_ensure(pg, project, &project_id, err) < 0)
+		return -1;
+	account_key_draw(key);
+	if (account_key_store(pg, project_id, name, mask, expires_us, key, err) < 0)
 		return -1;
 	(void)puts(key);
 	return 0;

@@ -1,12 +1,7 @@
-/* The steps of `rgrid server setup` in PostgreSQL: database, schema, logins, the first key. */
-#include <fcntl.h>
-#include <string.h>
-
+/* The steps of `rgrid server setup` in PostgreSQL: database, schema, logins. */
 #include "base/encode.h"
-#include "base/fs.h"
 #include "base/str.h"
 #include "conf/conninfo.h"
-#include "setup/account.h"
 #include "setup/env_file.h"
 #include "setup/server_steps.h"
 #include "store/migrate.h"
@@ -15,9 +10,7 @@
 
 #define DATABASE_VARIABLE "RGRID_DATABASE"
 #define DATA_DIR_VARIABLE "RGRID_DATA_DIR"
-#define TOKEN_VARIABLE	  "RGRID_TOKEN"
 #define PASSWORD_CHARS	  40
-#define KEY_NAME	  "rgrid server setup"
 
 /* A daemon's login, and the file that says it. */
 struct login {
@@ -162,16 +155,19 @@ static int make_login(struct server_task *task, const struct login *login, struc
 
 	base62_random(password, PASSWORD_CHARS);
 	scram_verifier_random(password, verifier);
-	pg_param_text(&params, login->role);
-	pg_param_text(&params, verifier);
-	if (run_made(task, &query_server_set_verifier, &params, err) < 0)
-		return -1;
 	/* A URI has neither blanks nor quotes: systemd and shells read it alike. */
 	CLEANUP(cleanup_free)
 	char *uri = xasprintf("postgresql://%s:%s@127.0.0.1:%u/%s", login->role, password,
 			      (unsigned)task->cluster.port, SERVER_DATABASE);
 	const struct env_assignment assignment = {DATABASE_VARIABLE, uri};
-	return env_file_assign(login->env_file, &assignment, 1, &changed, err);
+	/* The file first: what it says is made good, or, if we die in between, made anew by the
+	 * next run; daemons that run keep a login that works until then. */
+	if (env_file_assign(login->env_file, &assignment, 1, &changed, err) < 0)
+		return -1;
+	server_moment("login-written");
+	pg_param_text(&params, login->role);
+	pg_param_text(&params, verifier);
+	return run_made(task, &query_server_set_verifier, &params, err);
 }
 
 static int apply_login(struct server_task *task, const struct login *login, struct error *err)
@@ -211,67 +207,4 @@ int server_look_orchestrator_login(struct server_task *task, bool *ret_needed, s
 int server_apply_orchestrator_login(struct server_task *task, struct error *err)
 {
 	return apply_login(task, &orchestrator_login, err);
-}
-
-/* Whether there is a key that works: the file's, or any. */
-static int has_key(struct server_task *task, struct pg *pg, bool *ret, struct error *err)
-{
-	const char *path = task->options->env_file;
-	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
-	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
-	CLEANUP(cleanup_buf) struct buf key;
-
-	buf_init(&key, ENV_FILE_BYTES_MAX);
-	*ret = false;
-	if (path != NULL) {
-		if (!env_file_find(path, TOKEN_VARIABLE, &key))
-			return 0;
-		return account_key_is_good(pg, key.data, ret, err);
-	}
-	pg_param_text(&params, ACCOUNT_DEFAULT_PROJECT);
-	if (pg_run(pg, &query_server_has_key, &params, &result, err) < 0)
-		return -1;
-	*ret = pg_get_bool(result, 0, 0);
-	return 0;
-}
-
-int server_look_key(struct server_task *task, bool *ret_needed, struct error *err)
-{
-	CLEANUP(cleanup_pg) struct pg *pg = NULL;
-	const char *path = task->options->env_file;
-	bool schema_needed = false;
-	bool has = false;
-
-	if (server_look_schema(task, &schema_needed, err) < 0)
-		return -1;
-	server_note(task, "API key of the project %s%s%s", ACCOUNT_DEFAULT_PROJECT,
-		    path != NULL ? " in " : "", path != NULL ? path : "");
-	if (!schema_needed &&
-	    (pg_debian_connect_to(&task->cluster, SERVER_DATABASE, &pg, err) < 0 ||
-	     has_key(task, pg, &has, err) < 0))
-		return -1;
-	*ret_needed = !has;
-	return 0;
-}
-
-static int write_user_env(const struct server_task *task, struct error *err)
-{
-	CLEANUP(cleanup_free) char *url = server_api_url(task);
-	CLEANUP(cleanup_free)
-	char *text = xasprintf("RGRID_URL=%s\nRGRID_TOKEN=%s\n", url, task->key);
-
-	return fs_write_atomic(task->options->env_file, text, strlen(text), 0600, err);
-}
-
-int server_apply_key(struct server_task *task, struct error *err)
-{
-	CLEANUP(cleanup_pg) struct pg *pg = NULL;
-	int64_t project = 0;
-
-	if (pg_debian_connect_to(&task->cluster, SERVER_DATABASE, &pg, err) < 0 ||
-	    account_project_ensure(pg, ACCOUNT_DEFAULT_PROJECT, &project, err) < 0 ||
-	    account_key_create(pg, project, KEY_NAME, SCOPE_ALL, 0, task->key, err) < 0)
-		return -1;
-	task->key_is_printed = task->options->env_file == NULL;
-	return task->key_is_printed ? 0 : write_user_env(task, err);
 }

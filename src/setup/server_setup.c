@@ -1,5 +1,6 @@
 #include "setup/server_setup.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -51,11 +52,11 @@ static void tell(const struct server_task *task, const struct server_step *step,
 	(void)fflush(stdout);
 }
 
-static void die_if_asked(const struct server_step *step)
+void server_moment(const char *name)
 {
-	const char *name = getenv(DB_EXPOSE_DIE_VARIABLE);
+	const char *last = getenv(DB_EXPOSE_DIE_VARIABLE);
 
-	if (name != NULL && str_eq(name, step->name))
+	if (last != NULL && str_eq(last, name))
 		(void)raise(SIGKILL);
 }
 
@@ -72,12 +73,11 @@ static int run_step(struct server_task *task, const struct server_step *step, js
 		if (step->apply(task, err) < 0)
 			return error_wrap(err, "%s", step->name);
 		needed = !task->as_before;
-		task->changed = task->changed || needed;
 		tell(task, step, needed ? "done" : "kept", items);
 	} else {
 		tell(task, step, needed ? "would do" : "kept", items);
 	}
-	die_if_asked(step);
+	server_moment(step->name);
 	return 0;
 }
 
@@ -127,5 +127,9 @@ int server_setup(const struct server_setup_options *options, struct error *err)
 		print_json(&task, items);
 	else
 		print_end(&task);
-	return 0;
+	if (!task.key_is_printed)
+		return 0;
+	if (fflush(stdout) != 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot show the API key");
+	return server_key_shown(err);
 }

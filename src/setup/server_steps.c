@@ -140,8 +140,7 @@ static int look_certificate(struct server_task *task, bool *ret_needed, struct e
 
 	server_note(task, "Certificate of the workers' API for %s in %s", task->ip,
 		    SERVER_TLS_FILE);
-	if (access(SERVER_TLS_FILE, F_OK) == 0 &&
-	    access(PKI_DIRECTORY_DEFAULT "/ca.crt", F_OK) == 0 &&
+	if (access(SERVER_TLS_FILE, F_OK) == 0 && access(SERVER_CA_FILE, F_OK) == 0 &&
 	    pki_server_check(PKI_DIRECTORY_DEFAULT, SERVER_TLS_FILE, &names, &state, NULL, err) < 0)
 		return -1;
 	*ret_needed = state != PKI_GOOD || !task->has_user ||

@@ -12,6 +12,7 @@
 
 #define SERVER_NOTE_BYTES    512
 #define SERVER_ADDRESS_BYTES 64
+#define SERVER_CA_FILE	     PKI_DIRECTORY_DEFAULT "/ca.crt"
 
 struct server_task {
 	const struct server_setup_options *options;
@@ -21,7 +22,6 @@ struct server_task {
 	uid_t uid;
 	gid_t gid;
 	bool has_units;		      /* of systemd, which runs */
-	bool changed;		      /* by a step so far: daemons are to be restarted */
 	bool as_before;		      /* set by apply: what it made was there already */
 	char key[API_KEY_BYTES];      /* that was made; "": none */
 	bool key_is_printed;	      /* at the end, once; else it is in the file */
@@ -37,6 +37,8 @@ struct server_step {
 };
 
 PRINTF_FORMAT(2, 3) void server_note(struct server_task *task, const char *format, ...);
+/* Where tests let the process kill itself, by DB_EXPOSE_DIE_VARIABLE; each step's name is one. */
+void server_moment(const char *name);
 /* Looks the user up. */
 void server_find_user(struct server_task *task);
 /* Whether the file is root:rgrid 0640; makes it so. */
@@ -56,8 +58,11 @@ int server_look_api_login(struct server_task *task, bool *ret_needed, struct err
 int server_apply_api_login(struct server_task *task, struct error *err);
 int server_look_orchestrator_login(struct server_task *task, bool *ret_needed, struct error *err);
 int server_apply_orchestrator_login(struct server_task *task, struct error *err);
+/* server_key.c */
 int server_look_key(struct server_task *task, bool *ret_needed, struct error *err);
 int server_apply_key(struct server_task *task, struct error *err);
+/* To be called when the user has seen the key: it is kept no longer. */
+MUST_CHECK int server_key_shown(struct error *err);
 /* server_units.c */
 bool server_have_units(void);
 int server_look_units(struct server_task *task, bool *ret_needed, struct error *err);

@@ -1,15 +1,21 @@
 /* A step of `rgrid server setup`: the daemons run, or the user is told how to run them. */
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/buf.h"
+#include "base/spawn.h"
 #include "base/str.h"
 #include "setup/db_proof.h"
 #include "setup/env_file.h"
+#include "setup/server_stamp.h"
 #include "setup/server_steps.h"
 #include "store/queries.h"
 
 #define UNIT_API	  "rgrid-api.service"
 #define UNIT_WORKERS	  "rgrid-api-workers.service"
 #define UNIT_ORCHESTRATOR "rgrid-orchestrator.service"
+#define DAEMON_FILES_MAX  8
+#define UNIT_BYTES_MAX	  ((size_t)1024 * 1024)
 #define RGRID_ENV	  SERVER_ETC_DIR "/rgrid.env" /* read by all units, if it is there */
 
 char *server_commands(const struct server_task *task)
@@ -51,8 +57,7 @@ static int is_exposed(const struct server_task *task, bool *ret, struct error *e
 	    pg_run(pg, &query_server_lets_workers_in, &params, &result, err) < 0)
 		return -1;
 	*ret = pg_get_bool(result, 0, 0) &&
-	       db_proof_tls(task->ip, task->cluster.port, PKI_DIRECTORY_DEFAULT "/ca.crt",
-			    &unproven) == 0;
+	       db_proof_tls(task->ip, task->cluster.port, SERVER_CA_FILE, &unproven) == 0;
 	return 0;
 }
 
@@ -95,9 +100,58 @@ bool server_have_units(void)
 	       says_yes("cat", UNIT_ORCHESTRATOR);
 }
 
-static bool runs(const char *unit)
+/* A daemon's unit, and the files that it reads when it starts. */
+struct daemon {
+	const char *unit;
+	const char *files[DAEMON_FILES_MAX];
+	size_t file_count;
+};
+
+static const struct daemon daemons[] = {
+	{UNIT_API, {RGRID_ENV, SERVER_API_ENV}, 2},
+	{UNIT_WORKERS, {RGRID_ENV, SERVER_API_ENV, SERVER_WORKERS_ENV, SERVER_TLS_FILE}, 4},
+	{UNIT_ORCHESTRATOR, {RGRID_ENV, ENV_FILE_DEFAULT, SERVER_CA_FILE}, 3},
+};
+
+/* Of all that decides on what the daemon does, if it were started now. */
+static int stamp_make(const struct server_task *task, const struct daemon *daemon,
+		      struct server_stamp *ret, struct error *err)
 {
-	return says_yes("is-enabled", unit) && says_yes("is-active", unit);
+	const char *const argv[] = {"systemctl", "--quiet", "cat", daemon->unit, NULL};
+	const struct spawn_options options = {
+		.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+	CLEANUP(cleanup_free)
+	char *program = xasprintf("%s/rgridd", task->options->program_directory);
+	CLEANUP(cleanup_buf) struct buf unit;
+	const char *files[DAEMON_FILES_MAX + 1];
+	int status = 0;
+
+	buf_init(&unit, UNIT_BYTES_MAX);
+	buf_append_str(&unit, "");
+	if (spawn_wait(&options, &unit, &status, err) < 0)
+		return -1;
+	memcpy(files, daemon->files, daemon->file_count * sizeof(files[0]));
+	files[daemon->file_count] = program;
+	return server_stamp_make(unit.bytes > 0 ? unit.data : "", files, daemon->file_count + 1,
+				 ret, err);
+}
+
+static int is_current(const struct server_task *task, const struct daemon *daemon, bool *ret,
+		      struct error *err)
+{
+	struct server_stamp stamp;
+
+	if (stamp_make(task, daemon, &stamp, err) < 0)
+		return -1;
+	*ret = says_yes("is-enabled", daemon->unit) && says_yes("is-active", daemon->unit) &&
+	       server_stamp_is_kept(daemon->unit, &stamp);
+	return 0;
+}
+
+/* All but the last, the orchestrator, if it lacks something. */
+static size_t daemons_wanted(bool lacks)
+{
+	return ARRAY_SIZE(daemons) - (lacks ? 1 : 0);
 }
 
 int server_look_units(struct server_task *task, bool *ret_needed, struct error *err)
@@ -120,19 +174,32 @@ int server_look_units(struct server_task *task, bool *ret_needed, struct error *
 			    lacking);
 	else
 		server_note(task, "Units " UNIT_API ", " UNIT_WORKERS " and " UNIT_ORCHESTRATOR);
-	*ret_needed = task->changed || !runs(UNIT_API) || !runs(UNIT_WORKERS) ||
-		      (!lacks && !runs(UNIT_ORCHESTRATOR));
+	for (size_t i = 0; i < daemons_wanted(lacks); i++) {
+		bool current = false;
+		if (is_current(task, &daemons[i], &current, err) < 0)
+			return -1;
+		*ret_needed = *ret_needed || !current;
+	}
 	return 0;
 }
 
-static int start(const char *unit, struct error *err)
+static int start(const struct server_task *task, const struct daemon *daemon, struct error *err)
 {
-	const char *const enable[] = {"systemctl", "--quiet", "enable", unit, NULL};
-	const char *const restart[] = {"systemctl", "--quiet", "restart", unit, NULL};
+	const char *const enable[] = {"systemctl", "--quiet", "enable", daemon->unit, NULL};
+	const char *const restart[] = {"systemctl", "--quiet", "restart", daemon->unit, NULL};
+	struct server_stamp stamp;
+	bool current = false;
 
-	if (pg_debian_command(enable, err) == 0 && pg_debian_command(restart, err) == 0)
+	if (is_current(task, daemon, &current, err) < 0)
+		return -1;
+	if (current)
 		return 0;
-	return error_hint(err, "journalctl -u %s says why", unit);
+	/* Of before the start: what changes meanwhile is another start's. */
+	if (stamp_make(task, daemon, &stamp, err) < 0)
+		return -1;
+	if (pg_debian_command(enable, err) == 0 && pg_debian_command(restart, err) == 0)
+		return server_stamp_keep(daemon->unit, &stamp, err);
+	return error_hint(err, "journalctl -u %s says why", daemon->unit);
 }
 
 int server_apply_units(struct server_task *task, struct error *err)
@@ -140,8 +207,11 @@ int server_apply_units(struct server_task *task, struct error *err)
 	const char *const reload[] = {"systemctl", "--quiet", "daemon-reload", NULL};
 	char lacking[SERVER_NOTE_BYTES];
 
-	if (find_lacking(task, lacking, err) < 0 || pg_debian_command(reload, err) < 0 ||
-	    start(UNIT_API, err) < 0 || start(UNIT_WORKERS, err) < 0)
+	if (find_lacking(task, lacking, err) < 0 || pg_debian_command(reload, err) < 0)
 		return -1;
-	return lacking[0] == '\0' ? start(UNIT_ORCHESTRATOR, err) : 0;
+	for (size_t i = 0; i < daemons_wanted(lacking[0] != '\0'); i++) {
+		if (start(task, &daemons[i], err) < 0)
+			return -1;
+	}
+	return 0;
 }

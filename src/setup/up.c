@@ -206,10 +206,11 @@ static int ensure_token(struct up *up, struct error *err)
 		return -1;
 	if (up->token[0] != '\0')
 		return 0;
-	if (account_key_create(up->pg, project, "rgrid up", SCOPE_ALL, 0, up->token, err) < 0)
-		return -1;
+	account_key_draw(up->token);
 	CLEANUP(cleanup_free) char *line = xasprintf("%s\n", up->token);
-	return fs_write_atomic(path, line, strlen(line), 0600, err);
+	if (fs_write_atomic(path, line, strlen(line), 0600, err) < 0)
+		return -1;
+	return account_key_store(up->pg, project, "rgrid up", SCOPE_ALL, 0, up->token, err);
 }
 
 static int prepare_database(struct up *up, struct error *err)

@@ -141,12 +141,14 @@ check "without that line all is well" setup
 
 # With a systemd, or what looks like one.
 mkdir -p /run/systemd/system "$TEST_DIR/units" "$TEST_DIR/bin"
+echo '[Service]' >"$TEST_DIR/units/text"
 cat >"$TEST_DIR/bin/systemctl" <<-EOF
 	#!/bin/sh
 	echo "\$2 \$3" >>$TEST_DIR/systemctl
 	case \$2 in
 	is-active | is-enabled) test -e "$TEST_DIR/units/\$3" ;;
 	restart) touch "$TEST_DIR/units/\$3" ;;
+	cat) cat "$TEST_DIR/units/text" ;;
 	esac
 EOF
 chmod 755 "$TEST_DIR/bin/systemctl"
@@ -155,6 +157,7 @@ setup_with_systemd() {
 	PATH=$TEST_DIR/bin:$PATH setup >"$TEST_DIR/said"
 }
 restarted() { sed -n 's/^restart //p' "$TEST_DIR/systemctl" | paste -sd ' '; }
+no_orchestrator() { ! grep -q "^restart rgrid-orchestrator" "$TEST_DIR/systemctl"; }
 check "with systemd and no token" setup_with_systemd
 check_output "… the certificate is root's, who hands it over" "600 root:root" rights /etc/rgrid/pki/api.pem
 check_output "… the APIs are started" "rgrid-api.service rgrid-api-workers.service" restarted
@@ -167,7 +170,7 @@ check "… and it is said why" says "once PostgreSQL lets workers in at 10.0.1.2
 check "with the database exposed" rgridd_db
 sed -i 's/^hostssl/#&/' /etc/postgresql/15/main/pg_hba.conf
 check "… to nobody" setup_with_systemd
-check_output "… none is started either" "" restarted
+check "… none is started either" no_orchestrator
 check "… as it is said" says "once PostgreSQL lets workers in"
 check "exposed to workers" rgridd_db
 check "with all of it" setup_with_systemd
@@ -176,6 +179,16 @@ check "again" setup_with_systemd
 check_output "… restarts nothing" "" restarted
 rm /etc/rgrid/pki/api.pem
 check "with a new certificate" setup_with_systemd
+check_output "… who reads it is restarted" rgrid-api-workers.service restarted
+echo '# of by hand' >>/etc/rgrid/api.env
+check "with a file that was changed by hand" setup_with_systemd
+check_output "… who reads it is restarted" "rgrid-api.service rgrid-api-workers.service" restarted
+rm /etc/rgrid/pki/api.pem
+RGRID_TEST_DIE_AFTER=certificate setup_with_systemd 2>/dev/null
+check "cut off after another certificate" setup_with_systemd
+check_output "… the next run knows who does not have it yet" rgrid-api-workers.service restarted
+echo 'LimitNOFILE=4096' >>"$TEST_DIR/units/text"
+check "with other units" setup_with_systemd
 check_output "… all are restarted" "rgrid-api.service rgrid-api-workers.service rgrid-orchestrator.service" restarted
 
 # Power loss after each step.
@@ -190,6 +203,38 @@ for step in user database schema api-login certificate workers-api key; do
 	check "cut off after $step, the next run completes it" setup --env-file "$TEST_DIR/step.env"
 	check_output "… and the API logs in" 1 logs_in api
 done
+
+# A key is never good before it is where its owner finds it.
+keys_gone() { sql 'DELETE FROM rg.api_key' rgrid && rm -f "$TEST_DIR/step.env"; }
+shown() { sed -n 's/^  export RGRID_\(.*\)/RGRID_\1/p' "$TEST_DIR/said" >"$TEST_DIR/shown.env"; }
+is_good() { # the key in that file, as the database knows it
+	local key
+	key=$(sed -n 's/^RGRID_TOKEN=//p' "$1")
+	[ -n "$key" ] && [ "$(sql "SELECT count(*) FROM rg.api_key WHERE key_sha256 = sha256('$key')" rgrid)" = 1 ]
+}
+keys_gone
+RGRID_TEST_DIE_AFTER=key-written setup --env-file "$TEST_DIR/step.env" >/dev/null 2>&1
+check_output "cut off before the key is good, it is in its file" 600 stat -c %a "$TEST_DIR/step.env"
+check_output "… and nowhere else" 0 keys
+check "… the next run" setup --env-file "$TEST_DIR/step.env"
+check "… makes one that is good" is_good "$TEST_DIR/step.env"
+check_output "… and no other" 1 keys
+for moment in key-written key; do
+	keys_gone
+	RGRID_TEST_DIE_AFTER=$moment setup >/dev/null 2>&1
+	setup >"$TEST_DIR/said"
+	shown
+	check "cut off after $moment, a key that was not shown is shown by the next run" is_good "$TEST_DIR/shown.env"
+	check_output "… the only one" 1 keys
+	setup >"$TEST_DIR/said"
+	shown
+	check_output "… and then no more" "" cat "$TEST_DIR/shown.env"
+done
+sed -i 's|rgrid_api:|&x|' /etc/rgrid/api.env
+RGRID_TEST_DIE_AFTER=login-written setup >/dev/null 2>&1
+check "cut off before a login is good" setup
+check_output "… the next run makes it so" 1 logs_in api
+
 state >"$TEST_DIR/once"
 check "a last run" setup
 state >"$TEST_DIR/twice"
