@@ -88,6 +88,8 @@ MUST_CHECK int doctor_env(struct doctor *doctor, const struct env_values **ret, 
 			  struct error *err);
 /* A parameter as the orchestrator has it: of the environment file, else as it is here. Appended. */
 void doctor_setting(struct doctor *doctor, enum conf_param param, struct buf *out);
+/* Where the provider's token is kept, beside the environment file; to be freed. */
+char *doctor_token_file(const struct doctor *doctor);
 /* A connection as the operator, borrowed. ERR_NOT_FOUND when no database is configured. */
 MUST_CHECK int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err);
 /* The client of the API, borrowed. ERR_UNAUTHENTICATED when there is no token. */

@@ -24,7 +24,8 @@ static void check_token(struct doctor *doctor, struct finding *ret)
 		   !doctor_options(doctor)->network_needed) {
 		finding_skipped(ret, "no private network is configured, and there is no token");
 	} else {
-		finding_broken(ret, "there is no token in this environment");
+		CLEANUP(cleanup_free) char *token_file = doctor_token_file(doctor);
+		finding_broken(ret, "there is no token in this environment, nor in %s", token_file);
 		finding_fix(ret, "export HETZNER_API_TOKEN=…, of the Hetzner Console: Security, "
 				 "API tokens, Read & Write");
 	}

@@ -3,8 +3,11 @@
 #include "setup/doctor.h"
 
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include "base/str.h"
+#include "setup/env_file.h"
+#include "setup/token_file.h"
 
 /* False when there is nothing to check, and *ret says so. */
 static bool find_values(struct doctor *doctor, const struct env_values **values,
@@ -109,11 +112,33 @@ static void check_once(struct doctor *doctor, struct finding *ret)
 	}
 }
 
+static void check_token(struct doctor *doctor, struct finding *ret)
+{
+	const char *env_file = doctor_options(doctor)->env_file;
+	CLEANUP(cleanup_free) char *token_file = doctor_token_file(doctor);
+	CLEANUP(cleanup_buf) struct buf token;
+
+	buf_init(&token, ENV_FILE_BYTES_MAX);
+	if (token_file_find(env_file, &token)) {
+		finding_warn(ret, "the provider's token is in %s, which the API may read",
+			     env_file);
+		finding_fix(ret, "rgrid server setup moves it to %s", token_file);
+	} else if (access(token_file, F_OK) != 0) {
+		finding_skipped(ret, "there is no %s", token_file);
+	} else if (!token_file_is_private(token_file)) {
+		finding_broken(ret, "%s is for others than root to read", token_file);
+		finding_fix(ret, "chown root:root %s && chmod 600 %s", token_file, token_file);
+	} else {
+		finding_ok(ret, "%s is root's alone", token_file);
+	}
+}
+
 static const struct check checks[] = {
 	{"env-file", "the orchestrator's environment", check_file},
 	{"env-network-id", "network id in the environment", check_network_id},
 	{"env-db-ip", "database address in the environment", check_db_ip},
 	{"env-once", "each name once in the environment", check_once},
+	{"env-token", "who may read the provider's token", check_token},
 };
 
 const struct check_table doctor_environment = {"environment", checks, ARRAY_SIZE(checks)};

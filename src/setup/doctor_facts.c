@@ -1,11 +1,13 @@
 /* What several checks need, looked at once. */
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/str.h"
 #include "cloud/hetzner.h"
 #include "setup/doctor.h"
 #include "setup/network_look.h"
 #include "setup/operator.h"
 #include "setup/own_server.h"
+#include "setup/token_file.h"
 #include "store/pg.h"
 
 /* How one look went, kept for all who ask. */
@@ -95,6 +97,13 @@ void doctor_setting(struct doctor *doctor, enum conf_param param, struct buf *ou
 		buf_append_str(out, conf_text(doctor->options.conf, param));
 }
 
+char *doctor_token_file(const struct doctor *doctor)
+{
+	const char *env_file = doctor->options.env_file;
+
+	return xasprintf("%.*s" TOKEN_FILE_NAME, (int)(fs_basename(env_file) - env_file), env_file);
+}
+
 int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err)
 {
 	struct attempt *attempt = &doctor->pg_attempt;
@@ -110,8 +119,11 @@ int doctor_hetzner(struct doctor *doctor, struct hetzner **ret, struct error *er
 {
 	struct attempt *attempt = &doctor->hetzner_attempt;
 
-	if (!attempt->made)
+	if (!attempt->made) {
+		CLEANUP(cleanup_free) char *token_file = doctor_token_file(doctor);
+		token_file_adopt(token_file);
 		conclude(attempt, hetzner_new_from_environment(&doctor->hetzner, &attempt->err));
+	}
 	*ret = doctor->hetzner;
 	return replay(attempt, err);
 }

@@ -273,6 +273,29 @@ void env_text_assign(const char *text, size_t bytes, const struct env_assignment
 	buf_appendf(out, "%s=%s\n", assignment->name, assignment->value);
 }
 
+static bool assigns_any(const struct line *line, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (value_of(line->start, line->bytes, names[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+void env_text_remove(const char *text, size_t bytes, const char *const *names, size_t count,
+		     struct buf *out)
+{
+	struct walk walk = {.at = text, .end = text + bytes};
+	struct line line;
+	bool removing = false; /* an assignment may go on over several lines */
+
+	for (bool continues = false; walk_next(&walk, &line); continues = walk.continued) {
+		removing = continues ? removing : assigns_any(&line, names, count);
+		if (!removing)
+			buf_append(out, line.start, line.bytes);
+	}
+}
+
 /* An absent file reads as empty. */
 static int read_text(const char *path, struct buf *out, bool *ret_exists, struct error *err)
 {
@@ -362,6 +385,20 @@ int env_file_assign(const char *path, const struct env_assignment *assignments, 
 		buf_append(&after, next.data, next.bytes);
 	}
 	return replace(path, &before, &after, ret_changed, err);
+}
+
+int env_file_remove(const char *path, const char *const *names, size_t count, struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf before;
+	CLEANUP(cleanup_buf) struct buf after;
+	bool changed = false;
+
+	buf_init(&before, ENV_FILE_BYTES_MAX);
+	buf_init(&after, ENV_FILE_BYTES_MAX);
+	if (read_text(path, &before, NULL, err) < 0)
+		return -1;
+	env_text_remove(before.data, before.bytes, names, count, &after);
+	return replace(path, &before, &after, &changed, err);
 }
 
 int env_file_unset(const char *path, bool *ret_changed, struct error *err)

@@ -48,6 +48,10 @@ struct env_assignment {
 void env_text_assign(const char *text, size_t bytes, const struct env_assignment *assignment,
 		     struct buf *out);
 
+/* The text without the lines that assign one of the names; all others stay, byte by byte. */
+void env_text_remove(const char *text, size_t bytes, const char *const *names, size_t count,
+		     struct buf *out);
+
 /* An absent file sets nothing: *ret_exists (may be NULL) tells. */
 MUST_CHECK int env_file_read(const char *path, struct env_values *ret, bool *ret_exists,
 			     struct error *err);
@@ -60,6 +64,9 @@ MUST_CHECK int env_file_set(const char *path, const char *network_id, const char
 /* As env_file_set, for all of them in one write. */
 MUST_CHECK int env_file_assign(const char *path, const struct env_assignment *assignments,
 			       size_t count, bool *ret_changed, struct error *err);
+/* For secrets, which no comment is to keep. An absent file is fine. */
+MUST_CHECK int env_file_remove(const char *path, const char *const *names, size_t count,
+			       struct error *err);
 /* An absent file is fine. */
 MUST_CHECK int env_file_unset(const char *path, bool *ret_changed, struct error *err);
 /* Whether env_file_set can write there: the directory exists and takes files from us. */

@@ -8,6 +8,7 @@
  *	api.env           rgridd api, for users, on loopback
  *	api-workers.env   with api.env: rgridd api over TLS, for workers, at the private address
  *	orchestrator.env  rgridd orchestrator
+ *	hetzner.env       with it: the provider's token, for root's eyes only
  *
  * Lines in them that are not RGrid's to write stay byte for byte. */
 #pragma once
@@ -21,6 +22,7 @@
 #define SERVER_DATABASE	    "rgrid"
 #define SERVER_STATE_DIR    "/var/lib/rgrid"
 #define SERVER_ETC_DIR	    "/etc/rgrid"
+#define SERVER_COMMON_ENV   SERVER_ETC_DIR "/rgrid.env" /* read by all units, if it is there */
 #define SERVER_API_ENV	    SERVER_ETC_DIR "/api.env"
 #define SERVER_WORKERS_ENV  SERVER_ETC_DIR "/api-workers.env"
 #define SERVER_TLS_FILE	    SERVER_ETC_DIR "/pki/api.pem"

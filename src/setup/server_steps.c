@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "setup/bundle.h"
 #include "setup/env_file.h"
+#include "setup/token_file.h"
 
 #define STATE_DIR_MODE 0750
 #define ETC_DIR_MODE   0755
@@ -278,6 +279,31 @@ static int apply_workers_api(struct server_task *task, struct error *err)
 			 err);
 }
 
+/* Token ------------------------------------------------------------------------------------- */
+
+/* All that a daemon reads but the token's own; the orchestrator's first, whose token is meant. */
+static const char *const other_files[] = {ENV_FILE_DEFAULT, SERVER_COMMON_ENV, SERVER_API_ENV,
+					  SERVER_WORKERS_ENV};
+
+static int look_token(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	(void)err;
+	server_note(task, "Provider's token in %s, which only root reads", TOKEN_FILE_DEFAULT);
+	*ret_needed = !token_file_is_private(TOKEN_FILE_DEFAULT);
+	for (size_t i = 0; i < ARRAY_SIZE(other_files); i++) {
+		CLEANUP(cleanup_buf) struct buf token;
+		buf_init(&token, ENV_FILE_BYTES_MAX);
+		*ret_needed = *ret_needed || token_file_find(other_files[i], &token);
+	}
+	return 0;
+}
+
+static int apply_token(struct server_task *task, struct error *err)
+{
+	(void)task;
+	return token_file_collect(TOKEN_FILE_DEFAULT, other_files, ARRAY_SIZE(other_files), err);
+}
+
 const struct server_step server_steps[] = {
 	{"user", look_user, apply_user},
 	{"directories", look_directories, apply_directories},
@@ -289,6 +315,7 @@ const struct server_step server_steps[] = {
 	{"bundle", look_bundle, apply_bundle},
 	{"settings", look_settings, apply_settings},
 	{"workers-api", look_workers_api, apply_workers_api},
+	{"token", look_token, apply_token},
 	{"units", server_look_units, server_apply_units},
 	/* The last: a failure after it would hide the key, which is shown once. */
 	{"key", server_look_key, server_apply_key},

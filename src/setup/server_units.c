@@ -9,6 +9,7 @@
 #include "setup/env_file.h"
 #include "setup/server_stamp.h"
 #include "setup/server_steps.h"
+#include "setup/token_file.h"
 #include "store/queries.h"
 
 #define UNIT_API	  "rgrid-api.service"
@@ -16,7 +17,6 @@
 #define UNIT_ORCHESTRATOR "rgrid-orchestrator.service"
 #define DAEMON_FILES_MAX  8
 #define UNIT_BYTES_MAX	  ((size_t)1024 * 1024)
-#define RGRID_ENV	  SERVER_ETC_DIR "/rgrid.env" /* read by all units, if it is there */
 
 char *server_commands(const struct server_task *task)
 {
@@ -28,9 +28,10 @@ char *server_commands(const struct server_task *task)
 
 	return xasprintf("  (set -a; . %s; %s %s/rgridd api)\n"
 			 "  (set -a; . %s; . %s; %s %s/rgridd api)\n"
-			 "  (set -a; . %s; %s %s/rgridd orchestrator)\n",
+			 "  (set -a; . %s; . %s; %s %s/rgridd orchestrator)\n",
 			 SERVER_API_ENV, as_user, directory, SERVER_API_ENV, SERVER_WORKERS_ENV,
-			 as_user, directory, ENV_FILE_DEFAULT, as_user, directory);
+			 as_user, directory, ENV_FILE_DEFAULT, TOKEN_FILE_DEFAULT, as_user,
+			 directory);
 }
 
 static bool env_has(const char *name)
@@ -39,8 +40,16 @@ static bool env_has(const char *name)
 
 	buf_init(&value, ENV_FILE_BYTES_MAX);
 	return (env_file_find(ENV_FILE_DEFAULT, name, &value) ||
-		env_file_find(RGRID_ENV, name, &value)) &&
+		env_file_find(SERVER_COMMON_ENV, name, &value)) &&
 	       value.bytes > 0;
+}
+
+static bool has_token(void)
+{
+	CLEANUP(cleanup_buf) struct buf token;
+
+	buf_init(&token, ENV_FILE_BYTES_MAX);
+	return token_file_find(TOKEN_FILE_DEFAULT, &token);
 }
 
 /* Whether workers, who come to the private address alone, find PostgreSQL there as they demand it
@@ -68,9 +77,9 @@ static int find_lacking(const struct server_task *task, char ret[SERVER_NOTE_BYT
 	bool exposed = false;
 
 	ret[0] = '\0';
-	if (!env_has("HETZNER_API_TOKEN") && !env_has("HCLOUD_TOKEN")) {
+	if (!has_token()) {
 		(void)snprintf(ret, SERVER_NOTE_BYTES, "%s has HETZNER_API_TOKEN",
-			       ENV_FILE_DEFAULT);
+			       TOKEN_FILE_DEFAULT);
 		return 0;
 	}
 	if (!env_has(ENV_NETWORK_ID)) {
@@ -108,9 +117,11 @@ struct daemon {
 };
 
 static const struct daemon daemons[] = {
-	{UNIT_API, {RGRID_ENV, SERVER_API_ENV}, 2},
-	{UNIT_WORKERS, {RGRID_ENV, SERVER_API_ENV, SERVER_WORKERS_ENV, SERVER_TLS_FILE}, 4},
-	{UNIT_ORCHESTRATOR, {RGRID_ENV, ENV_FILE_DEFAULT, SERVER_CA_FILE}, 3},
+	{UNIT_API, {SERVER_COMMON_ENV, SERVER_API_ENV}, 2},
+	{UNIT_WORKERS, {SERVER_COMMON_ENV, SERVER_API_ENV, SERVER_WORKERS_ENV, SERVER_TLS_FILE}, 4},
+	{UNIT_ORCHESTRATOR,
+	 {SERVER_COMMON_ENV, ENV_FILE_DEFAULT, TOKEN_FILE_DEFAULT, SERVER_CA_FILE},
+	 4},
 };
 
 /* Of all that decides on what the daemon does, if it were started now. */

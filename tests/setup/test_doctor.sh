@@ -113,6 +113,23 @@ check_output "… a little" "0: ; api-clock" here
 check "… which is explained" explains
 faults_end
 
+# ---- the token's file
+if [ "$(id -u)" -eq 0 ]; then
+	(umask 077 && echo "HETZNER_API_TOKEN=$HCLOUD_TOKEN" >"$TEST_DIR/hetzner.env")
+	check_output "the token is taken from its own file" "0: ; " without_token --server rgrid
+	chmod 640 "$TEST_DIR/hetzner.env"
+	check_output "… which others may read" "1: env-token; " here
+	check "… which is explained" explains
+	rm "$TEST_DIR/hetzner.env"
+	cp "$ENV_FILE" "$TEST_DIR/without.env"
+	echo "HCLOUD_TOKEN=$HCLOUD_TOKEN" >>"$ENV_FILE"
+	check_output "the token is in a file that the API reads" "0: ; env-token" here
+	check "… which is explained" explains
+	mv "$TEST_DIR/without.env" "$ENV_FILE"
+else
+	skip "the token's file" "needs root, whose it is"
+fi
+
 # ---- the environment file
 cp "$ENV_FILE" "$TEST_DIR/good.env"
 with_env() { # sed script

@@ -104,6 +104,36 @@ check_output "… and knows no route of users" 404 users_route
 sees_workers() { on ctl psql -XAtqc "SELECT count(*) FROM rg.worker" "$(value orchestrator RGRID_DATABASE)"; }
 check_output "the orchestrator's login sees workers" 0 sees_workers
 
+# The provider's token. Its API here takes a connection and never answers.
+nsenter --net="/run/netns/$host_prefix-ctl" -- python3 -c '
+import socket
+listener = socket.create_server(("127.0.0.1", 8999))
+client = listener.accept()
+open("/dev/stdout", "w").write("asked\n")
+client[0].recv(1 << 20)
+listener.accept()' >"$TEST_DIR/provider.log" &
+daemons+=($!)
+provider_pid=$!
+provider_listens() { on ctl ss -ltnH 'sport = 8999' | grep -q .; }
+check "(the provider listens)" wait_until 20 provider_listens
+cp /etc/rgrid/orchestrator.env "$TEST_DIR/orchestrator.env"
+echo HCLOUD_ENDPOINT=http://127.0.0.1:8999/v1 >>/etc/rgrid/orchestrator.env
+echo HETZNER_API_TOKEN=very-secret >/etc/rgrid/hetzner.env
+daemon orchestrator 3 &
+orchestrator=$!
+daemons+=("$orchestrator")
+is_asked() { grep -q asked "$TEST_DIR/provider.log"; }
+check "the orchestrator has the token" wait_until 20 is_asked || cat "$TEST_DIR/orchestrator.log"
+as_api() { setpriv --reuid=rgrid --regid=rgrid --init-groups "$@"; }
+check_output "… as the API's user" rgrid ps -o user= "$orchestrator"
+check "who cannot read its file" refused "denied" as_api cat /etc/rgrid/hetzner.env
+check "… nor its environment" refused "denied" as_api cat "/proc/$orchestrator/environ"
+check "… nor its memory" refused "denied" as_api cat "/proc/$orchestrator/mem"
+kill "$orchestrator" "$provider_pid"
+wait "$orchestrator" "$provider_pid" 2>/dev/null
+mv "$TEST_DIR/orchestrator.env" /etc/rgrid/orchestrator.env
+: >/etc/rgrid/hetzner.env
+
 # The key.
 check "a key for a file" setup --env-file "$TEST_DIR/user.env"
 check_output "… which is its owner's alone" "600 root:root" rights "$TEST_DIR/user.env"
@@ -161,16 +191,22 @@ no_orchestrator() { ! grep -q "^restart rgrid-orchestrator" "$TEST_DIR/systemctl
 check "with systemd and no token" setup_with_systemd
 check_output "… the certificate is root's, who hands it over" "600 root:root" rights /etc/rgrid/pki/api.pem
 check_output "… the APIs are started" "rgrid-api.service rgrid-api-workers.service" restarted
-check "… and it is said what the orchestrator lacks" says "orchestrator.env has HETZNER_API_TOKEN"
+check "… and it is said what the orchestrator lacks" says "hetzner.env has HETZNER_API_TOKEN"
+check_output "the token has a file of its own, root's alone" "600 root:root" rights /etc/rgrid/hetzner.env
 echo HETZNER_API_TOKEN=secret >>/etc/rgrid/orchestrator.env
+echo "export HCLOUD_TOKEN='other'" >>/etc/rgrid/api.env
 rgridd_db --undo >/dev/null 2>&1
 check "with a token, but no database for workers" setup_with_systemd
 check_output "… no orchestrator is started" "" restarted
+check_output "… the token moved to its own file" secret value hetzner HETZNER_API_TOKEN
+check_exit 1 "… out of all that the API reads" grep -rlE 'secret|HCLOUD' /etc/rgrid --include=*.env --exclude=hetzner.env
+chmod 644 /etc/rgrid/hetzner.env
 check "… and it is said why" says "once PostgreSQL lets workers in at 10.0.1.2 \(rgrid db expose\)"
 check "with the database exposed" rgridd_db
 sed -i 's/^hostssl/#&/' /etc/postgresql/15/main/pg_hba.conf
 check "… to nobody" setup_with_systemd
 check "… none is started either" no_orchestrator
+check_output "… the token's file is root's again" "600 root:root" rights /etc/rgrid/hetzner.env
 check "… as it is said" says "once PostgreSQL lets workers in"
 check "exposed to workers" rgridd_db
 check "with all of it" setup_with_systemd

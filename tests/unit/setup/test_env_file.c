@@ -303,6 +303,27 @@ static void expect_found(const char *text, const char *value)
 	buf_release(&out);
 }
 
+static void expect_removed(const char *text, const char *after)
+{
+	static const char *const names[] = {"NAME", "OTHER"};
+	struct buf out;
+
+	buf_init(&out, TEXT_MAX);
+	env_text_remove(text, strlen(text), names, ARRAY_SIZE(names), &out);
+	EXPECT_STR(out.bytes > 0 ? out.data : "", after);
+	buf_release(&out);
+}
+
+TEST(a_secret_is_removed_and_all_else_stays)
+{
+	expect_removed("", "");
+	expect_removed("A=1", "A=1");
+	expect_removed("A=1\nNAME=x\nexport OTHER = 'y' \r\nB=2", "A=1\nB=2");
+	expect_removed("NAME=x\\\ny\\\nz\nA=1\n", "A=1\n");
+	expect_removed("A=1\\\nNAME=x\n# NAME=y\n", "A=1\\\nNAME=x\n# NAME=y\n");
+	expect_removed(BLOCK "NAME=x\n" BLOCK, BLOCK BLOCK);
+}
+
 TEST(other_names_are_found)
 {
 	expect_found("", NULL);
