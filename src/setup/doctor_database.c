@@ -332,10 +332,11 @@ static void check_tls(struct doctor *doctor, struct finding *ret)
 			   view.paths.conf);
 }
 
-static void check_certificate(struct doctor *doctor, struct finding *ret)
+/* *ret of one of the files that `db expose` makes for the exposed address. */
+static void judge_certificate(struct doctor *doctor, const struct view *view, const char *path,
+			      struct finding *ret)
 {
-	CLEANUP(view_release) struct view view = {0};
-	const char *ips[] = {view.ip};
+	const char *ips[] = {view->ip};
 	struct pki_names names = {.ips = ips, .ip_count = 1};
 	enum pki_state state = PKI_ABSENT;
 	int64_t expires = 0;
@@ -343,10 +344,7 @@ static void check_certificate(struct doctor *doctor, struct finding *ret)
 	char date[16] = "";
 	struct tm when = {0};
 
-	if (!need_settings(doctor, &view, ret))
-		return;
-	if (pki_server_check(pki_dir_of(doctor), view.paths.pem, &names, &state, &expires, &err) <
-	    0) {
+	if (pki_server_check(pki_dir_of(doctor), path, &names, &state, &expires, &err) < 0) {
 		finding_broken(ret, "%s", err.msg);
 		fix_expose(doctor, ret, "%s", "");
 		return;
@@ -355,13 +353,36 @@ static void check_certificate(struct doctor *doctor, struct finding *ret)
 	if (gmtime_r(&seconds, &when) != NULL)
 		(void)strftime(date, sizeof(date), "%Y-%m-%d", &when);
 	if (state == PKI_GOOD)
-		finding_ok(ret, "for %s, until %s", view.ip, date);
+		finding_ok(ret, "for %s, until %s", view->ip, date);
 	else if (state == PKI_EXPIRING)
-		finding_warn(ret, "%s ends on %s", view.paths.pem, date);
+		finding_warn(ret, "%s ends on %s", path, date);
 	else
-		finding_broken(ret, "%s %s", view.paths.pem, pki_state_text(state));
+		finding_broken(ret, "%s %s", path, pki_state_text(state));
 	if (state != PKI_GOOD)
 		fix_expose(doctor, ret, "%s", "");
+}
+
+static void check_certificate(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+
+	if (need_settings(doctor, &view, ret))
+		judge_certificate(doctor, &view, view.paths.pem, ret);
+}
+
+static void check_api_certificate(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+
+	if (!need_settings(doctor, &view, ret))
+		return;
+	judge_certificate(doctor, &view, view.paths.api_pem, ret);
+	if (ret->fix[0] == '\0')
+		return;
+	/* PostgreSQL is told by `db expose`; the API reads it when it starts. */
+	size_t bytes = strlen(ret->fix);
+	(void)snprintf(ret->fix + bytes, sizeof(ret->fix) - bytes,
+		       ", then: rgrid server setup, which restarts the workers' API");
 }
 
 static void check_firewall(struct doctor *doctor, struct finding *ret)
@@ -445,6 +466,7 @@ static const struct check checks[] = {
 	{"db-hba", "who may log in", check_hba},
 	{"db-tls", "PostgreSQL's TLS", check_tls},
 	{"db-certificate", "PostgreSQL's certificate", check_certificate},
+	{"db-api-certificate", "the workers' API's certificate", check_api_certificate},
 	{"db-firewall", "the database's firewall", check_firewall},
 	{"db-rights", "workers' rights", check_rights},
 	{"db-env-ip", "the environment against the database", check_env_ip},

@@ -18,11 +18,11 @@ evidence() { on ctl "$RGRIDD" doctor --json 2>/dev/null | jq -r ".checks[] | sel
 restart() { on ctl pg_ctlcluster 15 main restart </dev/null >/dev/null 2>&1; }
 mend() { rgridd_db --json >/dev/null 2>&1; }
 
-nothing="db-listening=skipped db-hba=skipped db-tls=skipped db-certificate=skipped db-firewall=skipped db-env-ip=skipped"
+nothing="db-listening=skipped db-hba=skipped db-tls=skipped db-certificate=skipped db-api-certificate=skipped db-firewall=skipped db-env-ip=skipped"
 check_output "a database that is not exposed is no fault" "$nothing" finds
 echo RGRID_PRIVATE_DB_IP=10.0.1.2 >/etc/rgrid/orchestrator.env
 check_output "… unless the environment says it is" \
-	"db-listening=broken db-hba=skipped db-tls=skipped db-certificate=skipped db-firewall=skipped db-env-ip=skipped" finds
+	"db-listening=broken db-hba=skipped db-tls=skipped db-certificate=skipped db-api-certificate=skipped db-firewall=skipped db-env-ip=skipped" finds
 mend
 check_output "exposed, all is well" "" finds
 
@@ -90,11 +90,11 @@ restart
 check_output "all is well again" "" finds
 
 cp -a "$config/rgrid-server.pem" "$TEST_DIR/pem"
-certificate() { # days, address
+certificate() { # days, address, CA, its key, file
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout "$TEST_DIR/key" -out "$TEST_DIR/csr"
 	openssl x509 -req -in "$TEST_DIR/csr" -days "$1" -CA "${3-/etc/rgrid/pki/ca.crt}" -CAkey "${4-/etc/rgrid/pki/ca.key}" \
 		-CAcreateserial -CAserial "$TEST_DIR/serial" -extfile <(echo "subjectAltName=IP:$2") -out "$TEST_DIR/crt"
-	cat "$TEST_DIR/crt" "$TEST_DIR/key" >"$config/rgrid-server.pem"
+	cat "$TEST_DIR/crt" "$TEST_DIR/key" >"${5-$config/rgrid-server.pem}"
 } 2>/dev/null
 certificate 300 10.0.1.9
 check_output "a certificate for another address" "db-certificate=broken" finds
@@ -108,6 +108,20 @@ check_output "one of another CA" "db-certificate=broken" finds
 check "… is replaced by db expose" mend
 check_output "… and all is well" "" finds
 
+# The workers' API has one of its own.
+api_certificate() { certificate "$1" "$2" /etc/rgrid/pki/ca.crt /etc/rgrid/pki/ca.key /etc/rgrid/pki/api.pem; }
+api_certificate 7 10.0.1.2
+check_output "the API's certificate expires soon" "db-api-certificate=warn" finds
+check "… and it is said when" eval "evidence db-api-certificate | grep -q 'api.pem ends on $(date -ud '+7 days' +%F)'"
+api_certificate -1 10.0.1.2
+check_output "it is expired" "db-api-certificate=broken" finds
+api_certificate 300 10.0.1.9
+check_output "it is for another address" "db-api-certificate=broken" finds
+rm /etc/rgrid/pki/api.pem
+check_output "there is none" "db-api-certificate=broken" finds
+check "… db expose makes one" mend
+check_output "… and all is well" "" finds
+
 on ctl pg_createcluster 15 second -p 5435 >/dev/null 2>&1
 with() { on ctl "$RGRIDD" doctor --json "$@" 2>/dev/null | jq -r '[.checks[] | select(.group == "database" and .finding != "ok"
 	and .id != "db-answers" and .id != "db-schema") | "\(.id)=\(.finding)"] | join(" ")'; }
@@ -116,7 +130,7 @@ check_output "… and says so" "say which: --cluster VERSION/NAME" \
 	eval "on ctl '$RGRIDD' doctor --json 2>/dev/null | jq -r '.checks[] | select(.id == \"db-listening\") | .fix'"
 check_output "… and when told, all is well" "" with --cluster 15/main
 mv /etc/rgrid/pki "$TEST_DIR/pki"
-check_output "the CA is elsewhere" "db-certificate=broken" with --cluster 15/main
+check_output "the CA is elsewhere" "db-certificate=broken db-api-certificate=broken" with --cluster 15/main
 check_output "… and when told, all is well" "" with --cluster 15/main --pki-dir "$TEST_DIR/pki"
 mv "$TEST_DIR/pki" /etc/rgrid/pki
 pg_dropcluster 15 second
