@@ -19,7 +19,8 @@ void conninfo_append(struct buf *out, const char *key, const char *value)
 }
 
 static const char *const login_keys[] = {"user", "password", "passfile", NULL};
-static const char *const tls_keys[] = {"sslmode", "sslrootcert", "gssencmode", NULL};
+static const char *const tls_keys[] = {"sslmode", "sslrootcert", "gssencmode", "channel_binding",
+				       NULL};
 
 static bool is_among(const char *key, const char *const *keys)
 {
@@ -74,6 +75,9 @@ int conninfo_under_ca(const char *conninfo, const char *ca_file, struct buf *out
 	conninfo_append(out, "sslrootcert", ca_file);
 	/* Else a Kerberos ticket would do in place of the certificate. */
 	conninfo_append(out, "gssencmode", "disable");
+	/* SCRAM alone, and bound to this very session: who ends the TLS in between, with whatever
+	 * certificate, cannot pass the login on. */
+	conninfo_append(out, "channel_binding", "require");
 	return check_length(out, err);
 }
 

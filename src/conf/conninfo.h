@@ -15,7 +15,7 @@ void conninfo_append(struct buf *out, const char *key, const char *value);
 MUST_CHECK int conninfo_with_login(const char *conninfo, const char *user, const char *password,
 				   struct buf *out, struct error *err);
 /* As above, with the server's certificate demanded and checked against this CA and the name
- * connected to, whatever `conninfo` said of that. */
+ * connected to, and SCRAM bound to that session, whatever `conninfo` said of that. */
 MUST_CHECK int conninfo_under_ca(const char *conninfo, const char *ca_file, struct buf *out,
 				 struct error *err);
 /* The value of one key; NULL when it is not there, or nothing can be read. To be freed. */

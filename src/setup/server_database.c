@@ -103,6 +103,18 @@ static bool is_our_login(const struct login *login, const char *conninfo)
 	       value_is(conninfo, "dbname", SERVER_DATABASE);
 }
 
+/* Whether PostgreSQL speaks TLS. Then our logins are bound to its session: another program that
+ * took the port while PostgreSQL was down cannot pose as it, nor pass them on. */
+static int speaks_tls(const struct server_task *task, bool *ret, struct error *err)
+{
+	CLEANUP(cleanup_pg_in_force) struct pg_in_force in_force = {0};
+
+	if (pg_debian_in_force(&task->cluster, SERVER_DATABASE, &in_force, err) < 0)
+		return -1;
+	*ret = in_force.ssl;
+	return 0;
+}
+
 static bool says_data_dir(const struct login *login)
 {
 	CLEANUP(cleanup_buf) struct buf value;
@@ -134,15 +146,32 @@ static int login_is_dead(const struct login *login, bool *ret, struct error *err
 	return 0;
 }
 
+/* Whether it is a login of ours that is not bound, and could be. */
+static int login_is_loose(const struct server_task *task, const struct login *login, bool *ret,
+			  struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf conninfo;
+
+	buf_init(&conninfo, ENV_FILE_BYTES_MAX);
+	*ret = false;
+	if (!env_file_find(login->env_file, DATABASE_VARIABLE, &conninfo) ||
+	    !is_our_login(login, conninfo.data) ||
+	    value_is(conninfo.data, "channel_binding", "require"))
+		return 0;
+	return speaks_tls(task, ret, err);
+}
+
 static int look_login(struct server_task *task, const struct login *login, bool *ret_needed,
 		      struct error *err)
 {
 	bool dead = false;
+	bool loose = false;
 
 	server_note(task, "Login %s in %s", login->role, login->env_file);
-	if (login_is_dead(login, &dead, err) < 0)
+	if (login_is_dead(login, &dead, err) < 0 || login_is_loose(task, login, &loose, err) < 0)
 		return -1;
-	*ret_needed = dead || !server_env_is_ours(task, login->env_file) || !says_data_dir(login);
+	*ret_needed = dead || loose || !server_env_is_ours(task, login->env_file) ||
+		      !says_data_dir(login);
 	return 0;
 }
 
@@ -152,13 +181,18 @@ static int make_login(struct server_task *task, const struct login *login, struc
 	char verifier[SCRAM_VERIFIER_BYTES];
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	bool changed = false;
+	bool tls = false;
 
+	if (speaks_tls(task, &tls, err) < 0)
+		return -1;
 	base62_random(password, PASSWORD_CHARS);
 	scram_verifier_random(password, verifier);
-	/* A URI has neither blanks nor quotes: systemd and shells read it alike. */
+	/* A URI has neither blanks nor quotes, nor, with one parameter, a "&": systemd and shells
+	 * read it alike. */
 	CLEANUP(cleanup_free)
-	char *uri = xasprintf("postgresql://%s:%s@127.0.0.1:%u/%s", login->role, password,
-			      (unsigned)task->cluster.port, SERVER_DATABASE);
+	char *uri = xasprintf("postgresql://%s:%s@127.0.0.1:%u/%s%s", login->role, password,
+			      (unsigned)task->cluster.port, SERVER_DATABASE,
+			      tls ? "?channel_binding=require" : "");
 	const struct env_assignment assignment = {DATABASE_VARIABLE, uri};
 	/* The file first: what it says is made good, or, if we die in between, made anew by the
 	 * next run; daemons that run keep a login that works until then. */
@@ -174,9 +208,11 @@ static int apply_login(struct server_task *task, const struct login *login, stru
 {
 	const struct env_assignment data_dir = {DATA_DIR_VARIABLE, SERVER_STATE_DIR};
 	bool dead = false;
+	bool loose = false;
 	bool changed = false;
 
-	if (login_is_dead(login, &dead, err) < 0 || (dead && make_login(task, login, err) < 0))
+	if (login_is_dead(login, &dead, err) < 0 || login_is_loose(task, login, &loose, err) < 0 ||
+	    ((dead || loose) && make_login(task, login, err) < 0))
 		return -1;
 	if (!says_data_dir(login) &&
 	    env_file_assign(login->env_file, &data_dir, 1, &changed, err) < 0)

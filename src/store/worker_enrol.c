@@ -47,7 +47,8 @@ static int refusal(const PGconn *conn, struct error *err)
 	}
 	if (strstr(text, "FATAL:") == NULL &&
 	    (strstr(text, "certificate") != NULL || strstr(text, "does not support SSL") != NULL ||
-	     strstr(text, "does not match host name") != NULL)) {
+	     strstr(text, "does not match host name") != NULL ||
+	     strstr(text, "channel binding") != NULL)) {
 		error_set(err, ERR_INVALID, "the database is not who it should be: %.*s", line,
 			  text);
 		return error_hint(err, "is the CA the grid's, and does the certificate name the "

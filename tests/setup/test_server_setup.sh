@@ -162,6 +162,21 @@ check "… the certificate is one" openssl verify -CAfile /etc/rgrid/pki/ca.crt 
 check_output "… and rights are right" "640 root:rgrid" rights /etc/rgrid/api-workers.env
 check_output "… no key more" "$before" keys
 check_output "lines of others stay" "$(cat "$TEST_DIR/foreign")" foreign
+bound() { sed -nE 's/^RGRID_DATABASE=.*[?]//p' "/etc/rgrid/$1.env"; }
+check_output "… bound to its TLS session" channel_binding=require bound api
+check_output "… it, too" channel_binding=require bound orchestrator
+sed -i 's/?channel_binding=require//' /etc/rgrid/api.env
+check "with a login that is not bound" setup
+check_output "… it is" channel_binding=require bound api
+check_output "… and lets in" 1 logs_in api
+sql 'ALTER SYSTEM SET ssl = off' && sql 'SELECT pg_reload_conf()' >/dev/null
+tls_is() { [ "$(sql 'SHOW ssl')" = "$1" ]; }
+check "(PostgreSQL speaks no TLS)" wait_until 20 tls_is off
+check "… where that cannot be had" setup
+check_output "… it is not asked for" "" bound api
+check_output "… and lets in" 1 logs_in api
+sql 'ALTER SYSTEM RESET ssl' && sql 'SELECT pg_reload_conf()' >/dev/null
+check "(PostgreSQL speaks TLS again)" wait_until 20 tls_is on
 sed -i 's|^RGRID_DATABASE=.*|RGRID_DATABASE=postgresql://me@127.0.0.1:1/mine|' \
 	/etc/rgrid/api.env
 check "another's database that does not answer is not replaced" refused "RGrid did not write" setup

@@ -136,7 +136,18 @@ worker_new w2
 check_exit 2 "another CA's database is refused" enrol_exit w2 "$first" --ca-file "$DIR/other.crt"
 check "… and named as such" says "is not who it should be"
 check_exit 2 "… as is one under another name" enrol_exit w2 "${first/host=$ADDRESS/host=localhost hostaddr=$ADDRESS}"
-check_output "… and neither has cost the login" t store_ask "SELECT enrolled_at IS NULL FROM rg.worker WHERE id = $id"
+hba() { # how workers log in from then on
+	printf 'local all all trust\nhostssl all all 127.0.0.0/8 %s\n' "$1" >"$DIR/hba"
+	hba_loaded=$(store_ask 'SELECT pg_conf_load_time()')
+	store_ask 'SELECT pg_reload_conf()' >/dev/null
+	wait_until 20 hba_is_reloaded
+}
+hba_is_reloaded() { [ "$(store_ask 'SELECT pg_conf_load_time()')" != "$hba_loaded" ]; }
+check "(a database that wants no proof)" hba trust
+check_exit 2 "… is refused: it may have nobody's passwords" enrol_exit w2 "$first"
+check "… and named as such" says "is not who it should be"
+check "(and one that does)" hba scram-sha-256
+check_output "… and none has cost the login" t store_ask "SELECT enrolled_at IS NULL FROM rg.worker WHERE id = $id"
 check_exit 7 "a database that is away is waited for, and then given up" \
 	enrol_exit w2 "${first/port=5432/port=1}" --give-up-after 1s
 check "… with the reason" says "not reachable"

@@ -57,6 +57,29 @@ TEST(another_login_replaces_all_of_the_first)
 	}
 }
 
+TEST(under_a_ca_the_session_is_bound)
+{
+	static const struct {
+		const char *key, *value;
+	} wanted[] = {{"sslmode", "verify-full"},
+		      {"sslrootcert", "/a b/ca.crt"},
+		      {"gssencmode", "disable"},
+		      {"channel_binding", "require"},
+		      {"user", "u"},
+		      {"host", "db"}};
+	CLEANUP(cleanup_buf) struct buf text;
+	struct error err = {0};
+	buf_init(&text, CONNINFO_BYTES_MAX);
+	EXPECT_OK(conninfo_under_ca("host=db user=u sslmode=disable channel_binding=disable",
+				    "/a b/ca.crt", &text, &err),
+		  err);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		char value[64];
+		value_of(text.data, wanted[i].key, value, sizeof(value));
+		EXPECT_STR(value, wanted[i].value);
+	}
+}
+
 TEST(nonsense_is_refused)
 {
 	CLEANUP(cleanup_buf) struct buf text;
