@@ -29,6 +29,7 @@ struct arguments {
 	const char *ca_file;
 	bool enrols;
 	uint64_t lost_ms_max;
+	uint64_t refused_ms_max;
 	uint64_t disk_bytes;
 };
 
@@ -49,6 +50,8 @@ static int parse(struct arguments *arguments, int argc, const char **argv, bool 
 			 "Replace the login's password by one of this machine's own"),
 		OPT_DURATION(0, "give-up-after", "TIME", &arguments->lost_ms_max,
 			     "End when the grid has been lost for so long (default: never)"),
+		OPT_DURATION(0, "give-up-refused-after", "TIME", &arguments->refused_ms_max,
+			     "… when the database answers, but refuses the login (default 2m)"),
 		OPT_BYTES(0, "disk", "BYTES", &arguments->disk_bytes,
 			  "Size of each job's work directory (default 2 GiB)"),
 	};
@@ -113,6 +116,7 @@ static int find_login(const struct arguments *arguments, char **ret, struct erro
 		.conninfo = given,
 		.patience_ms =
 			arguments->lost_ms_max > 0 ? arguments->lost_ms_max : ENROL_PATIENCE_MS,
+		.refused_ms = arguments->refused_ms_max,
 	};
 	return enrol(options, ret, err);
 }
@@ -140,7 +144,9 @@ static void prefer_own_directory(void)
 
 static int work(int argc, const char **argv, struct error *err)
 {
-	struct arguments arguments = {.slots = 1, .disk_bytes = DEFAULT_DISK_BYTES};
+	struct arguments arguments = {.slots = 1,
+				      .disk_bytes = DEFAULT_DISK_BYTES,
+				      .refused_ms_max = WORKER_REFUSED_MS_MAX};
 	CLEANUP(cleanup_free) char *conninfo = NULL;
 	struct worker_options options;
 	bool help = false;
@@ -161,6 +167,7 @@ static int work(int argc, const char **argv, struct error *err)
 		.conninfo = conninfo,
 		.disk_bytes = arguments.disk_bytes,
 		.lost_ms_max = arguments.lost_ms_max,
+		.refused_ms_max = arguments.refused_ms_max,
 	};
 	/* The watchdog is fed by the enclosed process, which is not the one that systemd started.
 	 */

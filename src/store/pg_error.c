@@ -1,6 +1,7 @@
 #include "store/pg_error.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -35,10 +36,32 @@ static int first_line_bytes(const char *text)
 	return (int)strcspn(text, "\n");
 }
 
+/* Where a message of a verbose connection has a SQLSTATE of class 28, invalid authorization
+ * specification; NULL: nowhere. */
+static const char *refusal_of(const char *text)
+{
+	static const char fatal[] = "FATAL:";
+	const char *at = strstr(text, fatal);
+
+	if (at == NULL)
+		return NULL;
+	at += strlen(fatal);
+	at += strspn(at, " ");
+	return str_has_prefix(at, "28") && at[strcspn(at, ":")] == ':' ? at : NULL;
+}
+
 int pg_error_from_connection(const PGconn *conn, struct error *err)
 {
 	const char *text = PQerrorMessage(conn);
+	const char *refusal = refusal_of(text);
 
+	if (refusal != NULL) {
+		error_set(err, ERR_UNAUTHENTICATED, "the database refuses the login: %.*s",
+			  first_line_bytes(text), text);
+		(void)snprintf(err->sqlstate, sizeof(err->sqlstate), "%.5s", refusal);
+		return error_hint(err, "was it used or has it expired, and does pg_hba.conf let it "
+				       "in from here?");
+	}
 	error_set(err, ERR_UNAVAILABLE, "the database is not reachable: %.*s",
 		  first_line_bytes(text), text);
 	(void)snprintf(err->sqlstate, sizeof(err->sqlstate), "08006");

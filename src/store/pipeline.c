@@ -255,6 +255,8 @@ static void pipeline_connect(struct pipeline *pipeline)
 	pipeline->connection = PQconnectStartParams(keywords, values, 1);
 	CHECK(pipeline->connection != NULL);
 	(void)PQsetNoticeReceiver(pipeline->connection, ignore_notice, NULL);
+	/* Refusals are told from absence by their SQLSTATE. */
+	(void)PQsetErrorVerbosity(pipeline->connection, PQERRORS_VERBOSE);
 	pipeline->state = PIPELINE_CONNECTING;
 	if (PQstatus(pipeline->connection) == CONNECTION_BAD) {
 		lost(pipeline);

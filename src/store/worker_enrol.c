@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "store/pg.h"
+#include "store/pg_error.h"
 #include "store/queries.h"
 
 #define CONNECT_MS 15000
@@ -40,11 +41,6 @@ static int refusal(const PGconn *conn, struct error *err)
 	const char *text = PQerrorMessage(conn);
 	int line = (int)strcspn(text, "\n");
 
-	if (strstr(text, "FATAL:  28") != NULL || strstr(text, "FATAL: 28") != NULL) {
-		error_set(err, ERR_UNAUTHENTICATED, "the database refuses the login: %.*s", line,
-			  text);
-		return error_hint(err, "it was used or has expired; the fleet makes a new worker");
-	}
 	if (strstr(text, "FATAL:") == NULL &&
 	    (strstr(text, "certificate") != NULL || strstr(text, "does not support SSL") != NULL ||
 	     strstr(text, "does not match host name") != NULL ||
@@ -54,7 +50,7 @@ static int refusal(const PGconn *conn, struct error *err)
 		return error_hint(err, "is the CA the grid's, and does the certificate name the "
 				       "address that is connected to?");
 	}
-	return error_set(err, ERR_UNAVAILABLE, "the database is not reachable: %.*s", line, text);
+	return pg_error_from_connection(conn, err);
 }
 
 static int probe(PGconn *conn, struct error *err)

@@ -5,10 +5,12 @@
 #include "base/error.h"
 
 /* Whether the login may come in:
- *   ERR_UNAUTHENTICATED   password wrong, expired, or no such role
+ *   ERR_UNAUTHENTICATED   no rule of pg_hba.conf for it, or a role that may not log in; with the
+ *                         SQLSTATE WORKER_ENROL_DEAD: password wrong or expired, or no such role
  *   ERR_INVALID           the server's certificate is not of our CA, or for another name; or it
  *                         speaks no TLS, or the connection string is none
  *   ERR_UNAVAILABLE       not reachable, or not ready: worth another try */
+#define WORKER_ENROL_DEAD "28P01" /* invalid_password */
 MUST_CHECK int worker_enrol_probe(const char *conninfo, struct error *err);
 
 /* Gives the login the password behind `verifier` (scram.h). ERR_FORBIDDEN when the worker has

@@ -111,6 +111,8 @@ struct worker_link_options {
 	const char *conninfo;
 	void *context;		      /* given to every callback below */
 	void (*on_up)(void *context); /* connected, LISTENing: join or go on */
+	/* Also of each attempt to come back that fails; ERR_UNAUTHENTICATED: the database answers,
+	 * but refuses the login. */
 	void (*on_down)(void *context, const struct error *err);
 	void (*on_wake)(void *context); /* jobs may be waiting */
 	void (*on_kill)(void *context); /* somebody wants something of us: beat now */

@@ -111,10 +111,20 @@ static int enrol_once(struct enrolment *enrolment, struct error *err)
 static int enrol_patiently(struct enrolment *enrolment, struct error *err)
 {
 	uint64_t deadline_ms = clock_boottime_ms() + enrolment->options->patience_ms;
+	uint64_t refused_since_ms = 0; /* without a break; 0: not refused */
 	bool is_told = false;
 
 	while (enrol_once(enrolment, err) < 0) {
-		if (err->code != ERR_UNAVAILABLE || clock_boottime_ms() >= deadline_ms)
+		uint64_t now_ms = clock_boottime_ms();
+
+		if (err->code != ERR_UNAUTHENTICATED)
+			refused_since_ms = 0;
+		else if (refused_since_ms == 0)
+			refused_since_ms = now_ms;
+		if ((err->code != ERR_UNAVAILABLE && err->code != ERR_UNAUTHENTICATED) ||
+		    now_ms >= deadline_ms || str_eq(err->sqlstate, WORKER_ENROL_DEAD) ||
+		    (refused_since_ms != 0 &&
+		     now_ms - refused_since_ms >= enrolment->options->refused_ms))
 			return -1;
 		if (!is_told)
 			log_warning("worker.waiting_to_enrol", F_ERROR(err));

@@ -14,6 +14,7 @@ struct enrol_options {
 	/* The first login, in libpq's form; NULL when only the machine's own is left. */
 	const char *conninfo;
 	uint64_t patience_ms; /* while the database is not reachable */
+	uint64_t refused_ms;  /* while it is, but lets nobody in from here with that login */
 };
 
 /* *ret_conninfo, to be freed, is under the machine's own login.

@@ -58,7 +58,8 @@ struct worker {
 	struct task turn;   /* once a turn, after everything that changed something */
 	struct timer retry; /* after a failed call */
 	struct timer leave;
-	struct timer lost; /* armed while it has no standing in the fleet */
+	struct timer lost;    /* armed while it has no standing in the fleet */
+	struct timer refused; /* armed while the database refuses the login */
 };
 
 static void wake(struct worker *worker)
@@ -107,6 +108,15 @@ static void on_lost(void *context)
 	struct worker *worker = context;
 
 	error_set(&worker->failure, ERR_UNAVAILABLE, "the grid has been lost for too long");
+	finish(worker);
+}
+
+static void on_refused_too_long(void *context)
+{
+	struct worker *worker = context;
+
+	error_set(&worker->failure, ERR_UNAUTHENTICATED,
+		  "the database has refused this worker's login for too long");
 	finish(worker);
 }
 
@@ -291,6 +301,7 @@ static void on_up(void *context)
 
 	log_info("worker.connected", F_STR("name", worker->options->name));
 	worker->link_was_up = true;
+	timer_disarm(&worker->refused);
 	dispatcher_ask(worker->dispatcher);
 	timer_disarm(&worker->retry);
 	membership_beat(worker->membership);
@@ -301,6 +312,10 @@ static void on_down(void *context, const struct error *err)
 {
 	struct worker *worker = context;
 
+	if (err->code != ERR_UNAUTHENTICATED)
+		timer_disarm(&worker->refused);
+	else if (worker->options->lost_ms_max > 0)
+		timer_arm_if_idle(&worker->refused, worker->options->refused_ms_max);
 	/* Failing attempts to come back are not worth a line each. */
 	if (worker->link_was_up)
 		log_warning("worker.disconnected", F_ERROR(err));
@@ -486,6 +501,7 @@ static void worker_init(struct worker *worker, sd_event *event,
 	timer_init(&worker->retry, event, normal, on_retry, worker);
 	timer_init(&worker->leave, event, normal, on_leave_timeout, worker);
 	timer_init(&worker->lost, event, normal, on_lost, worker);
+	timer_init(&worker->refused, event, normal, on_refused_too_long, worker);
 }
 
 /* Kills what still runs. The link goes first, so that nothing is answered to a run that is gone. */
@@ -504,6 +520,7 @@ static void worker_release(struct worker *worker)
 	timer_release(&worker->retry);
 	timer_release(&worker->leave);
 	timer_release(&worker->lost);
+	timer_release(&worker->refused);
 }
 
 int worker_run(const struct worker_options *options, struct error *err)

@@ -127,15 +127,6 @@ perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); send(S, "end", 0, sockaddr_
 wait "$listener"
 
 # What can be wrong ------------------------------------------------------------------------------
-mv "$TEST_DIR/w1" "$TEST_DIR/w1.gone"
-check_exit 4 "a stolen first login is worth nothing afterwards" enrol_exit w1 "$first"
-check "… which is said" says "refuses the login"
-check_exit 2 "a machine without any login ends" enrol_exit w9 ""
-check "… and says so" says "was given none"
-worker_new w2
-check_exit 2 "another CA's database is refused" enrol_exit w2 "$first" --ca-file "$DIR/other.crt"
-check "… and named as such" says "is not who it should be"
-check_exit 2 "… as is one under another name" enrol_exit w2 "${first/host=$ADDRESS/host=localhost hostaddr=$ADDRESS}"
 hba() { # how workers log in from then on
 	printf 'local all all trust\nhostssl all all 127.0.0.0/8 %s\n' "$1" >"$DIR/hba"
 	hba_loaded=$(store_ask 'SELECT pg_conf_load_time()')
@@ -143,6 +134,27 @@ hba() { # how workers log in from then on
 	wait_until 20 hba_is_reloaded
 }
 hba_is_reloaded() { [ "$(store_ask 'SELECT pg_conf_load_time()')" != "$hba_loaded" ]; }
+mv "$TEST_DIR/w1" "$TEST_DIR/w1.gone"
+check_exit 4 "a stolen first login is worth nothing afterwards" enrol_exit w1 "$first"
+check "… which is said" says "refuses the login"
+hba reject
+check_exit 4 "a database that lets nobody in is not waited for as one that is away" \
+	enrol_exit w1 "$first" --give-up-after 30m --give-up-refused-after 1s
+check "… which is said" says "pg_hba.conf rejects connection"
+worker_new w3
+: >"$WORKER_LOG"
+enrol_start w3 "$first"
+check "… at once, at least: the rule may be on its way" wait_until 20 grep -q waiting_to_enrol "$WORKER_LOG"
+check "(it comes)" hba scram-sha-256
+check "… and lets in who has waited" wait_until 60 worker_is_active w3
+worker_kill KILL
+wait "$WORKER_PID" 2>/dev/null
+check_exit 2 "a machine without any login ends" enrol_exit w9 ""
+check "… and says so" says "was given none"
+worker_new w2
+check_exit 2 "another CA's database is refused" enrol_exit w2 "$first" --ca-file "$DIR/other.crt"
+check "… and named as such" says "is not who it should be"
+check_exit 2 "… as is one under another name" enrol_exit w2 "${first/host=$ADDRESS/host=localhost hostaddr=$ADDRESS}"
 check "(a database that wants no proof)" hba trust
 check_exit 2 "… is refused: it may have nobody's passwords" enrol_exit w2 "$first"
 check "… and named as such" says "is not who it should be"
@@ -156,4 +168,10 @@ check "(the next one is in)" wait_until 60 worker_is_active w2
 store_ask "ALTER ROLE $login NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '$login'" >/dev/null
 wait_until 90 worker_is_gone >/dev/null
 check_exit 7 "who has lost the grid for too long ends by itself" worker_wait
+store_ask "ALTER ROLE $login LOGIN" >/dev/null
+enrol_start w2 "" --give-up-after 30m --give-up-refused-after 2s
+check "(it comes back)" wait_until 60 worker_is_active w2
+store_ask "ALTER ROLE $login NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '$login'" >/dev/null
+wait_until 90 worker_is_gone >/dev/null
+check_exit 4 "who is refused by a grid that answers ends much sooner" worker_wait
 tap_end
