@@ -31,6 +31,7 @@ struct rgridd_call {
 	struct network_options network;	 /* of `network` and `doctor` */
 	struct db_expose_options expose; /* of `db expose` */
 	bool listen_inherited;
+	uint64_t api_port; /* of `server setup` */
 };
 
 struct rgridd_verb {

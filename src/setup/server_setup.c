@@ -40,6 +40,19 @@ static int choose_ip(struct server_task *task, struct error *err)
 	return error_hint(err, "rgrid network setup; then see ip -br address");
 }
 
+static void choose_listen(struct server_task *task)
+{
+	CLEANUP(cleanup_buf) struct buf listen;
+
+	buf_init(&listen, ENV_FILE_BYTES_MAX);
+	if (task->options->api_port != 0)
+		buf_appendf(&listen, "127.0.0.1:%u", (unsigned)task->options->api_port);
+	else if (!env_file_find(SERVER_API_ENV, SERVER_LISTEN_VARIABLE, &listen))
+		buf_append_str(&listen, conf_text(task->options->conf, CONF_LISTEN));
+	(void)snprintf(task->listen, sizeof(task->listen), "%s",
+		       listen.bytes > 0 ? listen.data : "");
+}
+
 static void tell(const struct server_task *task, const struct server_step *step, const char *state,
 		 json_t *items)
 {
@@ -115,10 +128,16 @@ int server_setup(const struct server_setup_options *options, struct error *err)
 	CLEANUP(task_release) struct server_task task = {.options = options};
 	CLEANUP(cleanup_json) json_t *items = options->json ? json_array() : NULL;
 
-	/* Finds out whether we are root, too. */
+	if (geteuid() != 0) {
+		(void)error_set(err, ERR_FORBIDDEN, "only root may set up the server");
+		return error_hint(err, "sudo rgrid server setup");
+	}
 	if (pg_debian_find(options->cluster, &task.cluster, err) < 0 || choose_ip(&task, err) < 0)
 		return -1;
+	choose_listen(&task);
 	task.has_units = server_have_units();
+	if (server_check(&task, err) < 0)
+		return -1;
 	for (size_t i = 0; i < server_step_count; i++) {
 		if (run_step(&task, &server_steps[i], items, err) < 0)
 			return -1;

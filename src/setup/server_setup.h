@@ -14,6 +14,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "conf/conf.h"
@@ -34,6 +35,7 @@ struct server_setup_options {
 	const char *cluster;	       /* "15/main"; NULL: the only one */
 	const char *private_ip;	       /* NULL: the environment's, or the default */
 	const char *env_file;	       /* for users: RGRID_URL and RGRID_TOKEN; NULL: print it */
+	uint64_t api_port;	       /* of the API for users, on loopback; 0: as it is */
 	bool dry_run, json;
 };
 

@@ -67,12 +67,7 @@ int server_env_own(const struct server_task *task, const char *path, struct erro
 
 char *server_api_url(const struct server_task *task)
 {
-	CLEANUP(cleanup_buf) struct buf listen;
-
-	buf_init(&listen, ENV_FILE_BYTES_MAX);
-	if (!env_file_find(SERVER_API_ENV, "RGRID_LISTEN", &listen))
-		buf_append_str(&listen, conf_text(task->options->conf, CONF_LISTEN));
-	return xasprintf("http://%s", listen.data);
+	return xasprintf("http://%s", task->listen);
 }
 
 /* User -------------------------------------------------------------------------------------- */
@@ -212,7 +207,7 @@ static void settings_make(const struct server_task *task, struct settings *ret)
 	(void)snprintf(ret->listen, sizeof(ret->listen), "%s:%d", task->ip, SERVER_WORKERS_PORT);
 	ret->orchestrator[0] = (struct env_assignment){"RGRID_PROVIDER", "hetzner"};
 	ret->orchestrator[1] = (struct env_assignment){"RGRID_WORKER_API_URL", ret->url};
-	ret->workers[0] = (struct env_assignment){"RGRID_LISTEN", ret->listen};
+	ret->workers[0] = (struct env_assignment){SERVER_LISTEN_VARIABLE, ret->listen};
 	ret->workers[1] = (struct env_assignment){"RGRID_TLS_FILE", SERVER_TLS_FILE};
 	ret->workers[2] = (struct env_assignment){"RGRID_SERVE", "workers"};
 }
@@ -256,6 +251,23 @@ static int apply_settings(struct server_task *task, struct error *err)
 	settings_make(task, &settings);
 	return env_write(task, ENV_FILE_DEFAULT, settings.orchestrator,
 			 ARRAY_SIZE(settings.orchestrator), err);
+}
+
+static int look_api(struct server_task *task, bool *ret_needed, struct error *err)
+{
+	const struct env_assignment listen = {SERVER_LISTEN_VARIABLE, task->listen};
+
+	(void)err;
+	server_note(task, "API for users at http://%s", task->listen);
+	*ret_needed = task->options->api_port != 0 && !env_says(SERVER_API_ENV, &listen);
+	return 0;
+}
+
+static int apply_api(struct server_task *task, struct error *err)
+{
+	const struct env_assignment listen = {SERVER_LISTEN_VARIABLE, task->listen};
+
+	return env_write(task, SERVER_API_ENV, &listen, 1, err);
 }
 
 static int look_workers_api(struct server_task *task, bool *ret_needed, struct error *err)
@@ -314,6 +326,7 @@ const struct server_step server_steps[] = {
 	{"certificate", look_certificate, apply_certificate},
 	{"bundle", look_bundle, apply_bundle},
 	{"settings", look_settings, apply_settings},
+	{"api", look_api, apply_api},
 	{"workers-api", look_workers_api, apply_workers_api},
 	{"token", look_token, apply_token},
 	{"units", server_look_units, server_apply_units},

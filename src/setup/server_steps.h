@@ -10,15 +10,20 @@
 #include "setup/pki.h"
 #include "setup/server_setup.h"
 
-#define SERVER_NOTE_BYTES    512
-#define SERVER_ADDRESS_BYTES 64
-#define SERVER_CA_FILE	     PKI_DIRECTORY_DEFAULT "/ca.crt"
+#define SERVER_NOTE_BYTES      512
+#define SERVER_ADDRESS_BYTES   64
+#define SERVER_LISTEN_BYTES    256
+#define SERVER_UNIT_API	       "rgrid-api.service"
+#define SERVER_UNIT_WORKERS    "rgrid-api-workers.service"
+#define SERVER_LISTEN_VARIABLE "RGRID_LISTEN"
+#define SERVER_CA_FILE	       PKI_DIRECTORY_DEFAULT "/ca.crt"
 
 struct server_task {
 	const struct server_setup_options *options;
 	struct pg_debian cluster;
 	char ip[SERVER_ADDRESS_BYTES];
-	bool has_user; /* and its group; with uid and gid */
+	char listen[SERVER_LISTEN_BYTES]; /* "127.0.0.1:8000": of the API for users */
+	bool has_user;			  /* and its group; with uid and gid */
 	uid_t uid;
 	gid_t gid;
 	bool has_units;		      /* of systemd, which runs */
@@ -63,8 +68,13 @@ int server_look_key(struct server_task *task, bool *ret_needed, struct error *er
 int server_apply_key(struct server_task *task, struct error *err);
 /* To be called when the user has seen the key: it is kept no longer. */
 MUST_CHECK int server_key_shown(struct error *err);
+/* ERR_CONFLICT when the user's file has address and key of another grid. */
+MUST_CHECK int server_check_user_file(const struct server_task *task, struct error *err);
+/* server_check.c: whether there is anything that no step can mend. */
+MUST_CHECK int server_check(const struct server_task *task, struct error *err);
 /* server_units.c */
 bool server_have_units(void);
+bool server_unit_runs(const char *unit);
 int server_look_units(struct server_task *task, bool *ret_needed, struct error *err);
 int server_apply_units(struct server_task *task, struct error *err);
 

@@ -12,8 +12,6 @@
 #include "setup/token_file.h"
 #include "store/queries.h"
 
-#define UNIT_API	  "rgrid-api.service"
-#define UNIT_WORKERS	  "rgrid-api-workers.service"
 #define UNIT_ORCHESTRATOR "rgrid-orchestrator.service"
 #define DAEMON_FILES_MAX  8
 #define UNIT_BYTES_MAX	  ((size_t)1024 * 1024)
@@ -105,8 +103,13 @@ static bool says_yes(const char *verb, const char *unit)
 
 bool server_have_units(void)
 {
-	return sd_booted() > 0 && says_yes("cat", UNIT_API) && says_yes("cat", UNIT_WORKERS) &&
-	       says_yes("cat", UNIT_ORCHESTRATOR);
+	return sd_booted() > 0 && says_yes("cat", SERVER_UNIT_API) &&
+	       says_yes("cat", SERVER_UNIT_WORKERS) && says_yes("cat", UNIT_ORCHESTRATOR);
+}
+
+bool server_unit_runs(const char *unit)
+{
+	return says_yes("is-active", unit);
 }
 
 /* A daemon's unit, and the files that it reads when it starts. */
@@ -117,8 +120,10 @@ struct daemon {
 };
 
 static const struct daemon daemons[] = {
-	{UNIT_API, {SERVER_COMMON_ENV, SERVER_API_ENV}, 2},
-	{UNIT_WORKERS, {SERVER_COMMON_ENV, SERVER_API_ENV, SERVER_WORKERS_ENV, SERVER_TLS_FILE}, 4},
+	{SERVER_UNIT_API, {SERVER_COMMON_ENV, SERVER_API_ENV}, 2},
+	{SERVER_UNIT_WORKERS,
+	 {SERVER_COMMON_ENV, SERVER_API_ENV, SERVER_WORKERS_ENV, SERVER_TLS_FILE},
+	 4},
 	{UNIT_ORCHESTRATOR,
 	 {SERVER_COMMON_ENV, ENV_FILE_DEFAULT, TOKEN_FILE_DEFAULT, SERVER_CA_FILE},
 	 4},
@@ -154,7 +159,7 @@ static int is_current(const struct server_task *task, const struct daemon *daemo
 
 	if (stamp_make(task, daemon, &stamp, err) < 0)
 		return -1;
-	*ret = says_yes("is-enabled", daemon->unit) && says_yes("is-active", daemon->unit) &&
+	*ret = says_yes("is-enabled", daemon->unit) && server_unit_runs(daemon->unit) &&
 	       server_stamp_is_kept(daemon->unit, &stamp);
 	return 0;
 }
@@ -180,11 +185,12 @@ int server_look_units(struct server_task *task, bool *ret_needed, struct error *
 	}
 	if (lacks)
 		server_note(task,
-			    "Units " UNIT_API " and " UNIT_WORKERS "; " UNIT_ORCHESTRATOR
-			    " starts once %s: run this again then",
+			    "Units " SERVER_UNIT_API " and " SERVER_UNIT_WORKERS
+			    "; " UNIT_ORCHESTRATOR " starts once %s: run this again then",
 			    lacking);
 	else
-		server_note(task, "Units " UNIT_API ", " UNIT_WORKERS " and " UNIT_ORCHESTRATOR);
+		server_note(task, "Units " SERVER_UNIT_API ", " SERVER_UNIT_WORKERS
+				  " and " UNIT_ORCHESTRATOR);
 	for (size_t i = 0; i < daemons_wanted(lacks); i++) {
 		bool current = false;
 		if (is_current(task, &daemons[i], &current, err) < 0)

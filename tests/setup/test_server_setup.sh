@@ -41,6 +41,28 @@ state() { # of all that may change
 value() { sed -n "s/^$2=//p" "/etc/rgrid/$1.env"; }
 rights() { stat -c '%a %U:%G' "$@"; }
 
+# A provider's API that knows no network, and one good token.
+nsenter --net="/run/netns/$host_prefix-ctl" -- python3 -c '
+import http.server, json, socketserver
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        good = self.headers["Authorization"] == "Bearer secret"
+        status, code = (404, "not_found") if good else (401, "unauthorized")
+        body = json.dumps({"error": {"code": code, "message": code, "details": None}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+socketserver.TCPServer(("127.0.0.1", 8998), Handler).serve_forever()' &
+daemons+=($!)
+provider_listens() { on ctl ss -ltnH "sport = $1" | grep -q .; }
+check "(a provider listens)" wait_until 20 provider_listens 8998
+# The provider that all others are told of is away.
+export HCLOUD_ENDPOINT=http://127.0.0.1:1/v1
+
 # Of network setup, and by hand.
 printf '%s\n' '# ours, by hand' 'RGRID_WORKERS_MAX="3"' 'RGRID_PROVIDER=local' >/etc/rgrid/orchestrator.env
 printf '%s\n' '# BEGIN RGRID NETWORK (rgrid network setup writes what is between the marks)' 'RGRID_NETWORK_ID=7' \
@@ -56,6 +78,28 @@ check "… and changes nothing" diff "$TEST_DIR/before" "$TEST_DIR/dry"
 check "an address that is not ours is refused" refused "no interface" setup --private-ip 10.0.1.77
 check "only root may" refused "only root" setpriv --reuid=postgres --regid=postgres --clear-groups \
 	env HOME=/ "$RGRIDD" server setup
+
+on ctl pg_ctlcluster 15 main stop >/dev/null 2>&1
+check "PostgreSQL must run" refused "does not run" setup
+on ctl pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1
+mkdir "$TEST_DIR/directory"
+check "a directory is no file for a key" refused "is no file" setup --env-file "$TEST_DIR/directory"
+check "… nor is one where nothing can be written" refused "nothing can be written" setup --env-file "$TEST_DIR/absent/user.env"
+printf 'A=1\nRGRID_URL=http://192.0.2.1:8000\nRGRID_TOKEN=rgk_theirs\n' >"$TEST_DIR/theirs.env"
+check "another grid's key is not replaced" refused "another grid, at http://192.0.2.1:8000" setup --env-file "$TEST_DIR/theirs.env"
+printf 'A=1\0\n' >/etc/rgrid/api.env
+check "a file that is not text is not written to" refused "api.env is not text" setup
+rm /etc/rgrid/api.env
+cp /etc/rgrid/orchestrator.env "$TEST_DIR/orchestrator.env"
+printf '\nHETZNER_API_TOKEN=secret\n' >>/etc/rgrid/orchestrator.env
+check "a network of another project" refused "the project of the token has no network 7" \
+	env HCLOUD_ENDPOINT=http://127.0.0.1:8998/v1 "$(type -P nsenter)" --net="/run/netns/$host_prefix-ctl" -- "$RGRIDD" server setup
+sed -i 's/=secret/=other/' /etc/rgrid/orchestrator.env
+check "a token that is not valid" refused "the provider refuses the token" \
+	env HCLOUD_ENDPOINT=http://127.0.0.1:8998/v1 "$(type -P nsenter)" --net="/run/netns/$host_prefix-ctl" -- "$RGRIDD" server setup
+mv "$TEST_DIR/orchestrator.env" /etc/rgrid/orchestrator.env
+state >"$TEST_DIR/refused"
+check "who is refused has changed nothing" diff "$TEST_DIR/before" "$TEST_DIR/refused"
 
 check "the database can be exposed before it is made" rgridd_db
 setup >"$TEST_DIR/said" 2>"$TEST_DIR/wrong"
@@ -114,8 +158,7 @@ client[0].recv(1 << 20)
 listener.accept()' >"$TEST_DIR/provider.log" &
 daemons+=($!)
 provider_pid=$!
-provider_listens() { on ctl ss -ltnH 'sport = 8999' | grep -q .; }
-check "(the provider listens)" wait_until 20 provider_listens
+check "(the provider listens)" wait_until 20 provider_listens 8999
 cp /etc/rgrid/orchestrator.env "$TEST_DIR/orchestrator.env"
 echo HCLOUD_ENDPOINT=http://127.0.0.1:8999/v1 >>/etc/rgrid/orchestrator.env
 echo HETZNER_API_TOKEN=very-secret >/etc/rgrid/hetzner.env
@@ -146,6 +189,21 @@ check "… works" asks "$TEST_DIR/user.env"
 cp "$TEST_DIR/user.env" "$TEST_DIR/user.env.once"
 check "… again" setup --env-file "$TEST_DIR/user.env"
 check "… is kept" cmp "$TEST_DIR/user.env" "$TEST_DIR/user.env.once"
+
+printf '# mine\nOTHER=1\n' >"$TEST_DIR/mine.env"
+check "a key for a file with more in it" setup --env-file "$TEST_DIR/mine.env"
+check "… works" asks "$TEST_DIR/mine.env"
+check_output "… and leaves that" '# mine
+OTHER=1' head -n 2 "$TEST_DIR/mine.env"
+key_of() { sed -n 's/^RGRID_TOKEN=//p' "$1"; }
+before=$(key_of "$TEST_DIR/mine.env")
+check "another port" setup --api-port 8001 --env-file "$TEST_DIR/mine.env"
+check_output "… is the API's" 127.0.0.1:8001 value api RGRID_LISTEN
+check "… and in the file" grep -qx RGRID_URL=http://127.0.0.1:8001 "$TEST_DIR/mine.env"
+check_output "… with the same key" "$before" key_of "$TEST_DIR/mine.env"
+check "… and stays" setup
+check_output "(it is)" 127.0.0.1:8001 value api RGRID_LISTEN
+sed -i '/^RGRID_LISTEN/d' /etc/rgrid/api.env
 
 # Lost and broken.
 keys() { sql "SELECT count(*) FROM rg.api_key" rgrid; }
@@ -203,6 +261,12 @@ setup_with_systemd() {
 }
 restarted() { sed -n 's/^restart //p' "$TEST_DIR/systemctl" | paste -sd ' '; }
 no_orchestrator() { ! grep -q "^restart rgrid-orchestrator" "$TEST_DIR/systemctl"; }
+no_daemons() {
+	for pid in "${daemons[@]}"; do kill "$pid" && wait "$pid"; done 2>/dev/null
+	daemons=()
+}
+check "a port that is in use by no unit" refused "127.0.0.1:8000 is in use" setup_with_systemd
+no_daemons
 check "with systemd and no token" setup_with_systemd
 check_output "… the certificate is root's, who hands it over" "600 root:root" rights /etc/rgrid/pki/api.pem
 check_output "… the APIs are started" "rgrid-api.service rgrid-api-workers.service" restarted
@@ -244,8 +308,6 @@ check_output "… all are restarted" "rgrid-api.service rgrid-api-workers.servic
 
 # Power loss after each step.
 rmdir /run/systemd/system
-for pid in "${daemons[@]}"; do kill "$pid" && wait "$pid"; done 2>/dev/null
-daemons=()
 for step in user database schema api-login certificate workers-api key; do
 	sql 'DROP DATABASE IF EXISTS rgrid'
 	rm -rf /etc/rgrid/*.env /var/lib/rgrid/*
