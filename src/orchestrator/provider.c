@@ -63,11 +63,13 @@ static int check_settings(const struct conf *conf, struct error *err)
 		 err) < 0 ||
 	    need(conf, CONF_PRIVATE_DB_IP, "`rgrid network setup` prints it", err) < 0 ||
 	    need(conf, CONF_WORKER_API_URL,
-		 "start an API for workers: rgrid api --listen 10.0.1.2:8443 --tls-file …",
+		 "workers fetch their programs and files from an API of their own: rgridd api "
+		 "--serve workers --listen 10.0.1.2:8443 --tls-file …, which `rgrid server setup` "
+		 "starts and names in the orchestrator's environment",
 		 err) < 0)
 		return -1;
 	return need(conf, CONF_WORKER_BUNDLE,
-		    "put the bundle into the blob store, and set its SHA-256", err);
+		    "`rgrid bundle make` puts it into the blob store and prints its SHA-256", err);
 }
 
 /* Host, port and database of the grid's PostgreSQL as workers reach it; without a login. */

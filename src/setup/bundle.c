@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/fs.h"
 #include "base/spawn.h"
 #include "base/str.h"
@@ -16,6 +17,7 @@
 
 #define OUTPUT_BYTES_MAX ((size_t)256 * 1024) /* of a program that we ask */
 #define LIBRARIES_MAX	 256
+#define INPUTS_MAX	 (LIBRARIES_MAX + 4)
 #define PIECE_BYTES	 ((size_t)32 * 1024)
 /* The second is where machines have it (packaging/worker/boot.sh): crun runs a copy of itself in
  * memory, which is in no directory. */
@@ -24,7 +26,9 @@
 /* Everything of one call; the work directory goes with it. */
 struct making {
 	const struct bundle_options *options;
-	char *directory; /* bin, lib, and the archive */
+	char *directory;	  /* bin, lib, and the archive; NULL: what goes in is only listed */
+	char *inputs[INPUTS_MAX]; /* where it comes from */
+	size_t input_count;
 	char *libraries[LIBRARIES_MAX];
 	unsigned library_count, program_count;
 };
@@ -38,6 +42,8 @@ static void making_release(struct making *making)
 	free(making->directory);
 	for (unsigned i = 0; i < making->library_count; i++)
 		free(making->libraries[i]);
+	for (size_t i = 0; i < making->input_count; i++)
+		free(making->inputs[i]);
 }
 #define cleanup_making making_release
 
@@ -83,10 +89,17 @@ static bool is_of_the_machine(const char *library)
 	return false;
 }
 
-static int copy(const char *from, const char *to, const char *mode, struct error *err)
+/* Puts it into bin or lib. */
+static int take(struct making *making, const char *from, const char *to, const char *mode,
+		struct error *err)
 {
 	CLEANUP(cleanup_buf) struct buf said;
 	const char *const argv[] = {"install", "-m", mode, from, to, NULL};
+
+	CHECK(making->input_count < INPUTS_MAX);
+	making->inputs[making->input_count++] = xstrdup(from);
+	if (making->directory == NULL)
+		return 0;
 
 	buf_init(&said, OUTPUT_BYTES_MAX);
 	return run(argv, &said, err);
@@ -101,6 +114,13 @@ static bool has_library(const struct making *making, const char *name)
 	return false;
 }
 
+/* To be freed. */
+static char *target(const struct making *making, const char *kind, const char *name)
+{
+	return xasprintf("%s/%s/%s", making->directory != NULL ? making->directory : "", kind,
+			 name);
+}
+
 static int add_library(struct making *making, const char *name, const char *path, struct error *err)
 {
 	if (is_of_the_machine(name) || has_library(making, name))
@@ -108,10 +128,10 @@ static int add_library(struct making *making, const char *name, const char *path
 	if (making->library_count == LIBRARIES_MAX)
 		return error_set(err, ERR_TOO_LARGE, "a bundle has at most %d libraries",
 				 LIBRARIES_MAX);
-	CLEANUP(cleanup_free) char *to = xasprintf("%s/lib/%s", making->directory, name);
+	CLEANUP(cleanup_free) char *to = target(making, "lib", name);
 
 	making->libraries[making->library_count++] = xstrdup(name);
-	return copy(path, to, "0644", err);
+	return take(making, path, to, "0644", err);
 }
 
 /* A line of ldd(1): "libz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x…)", the loader's without an
@@ -153,7 +173,7 @@ static int add_program(struct making *making, const char *name, const char *path
 		       struct error *err)
 {
 	CLEANUP(cleanup_buf) struct buf said;
-	CLEANUP(cleanup_free) char *to = xasprintf("%s/bin/%s", making->directory, name);
+	CLEANUP(cleanup_free) char *to = target(making, "bin", name);
 	/* Of the two ways to tell a program where its libraries are, the one that holds for those
 	 * that its libraries load as well. */
 	const char *const argv[] = {
@@ -161,11 +181,13 @@ static int add_program(struct making *making, const char *name, const char *path
 
 	buf_init(&said, OUTPUT_BYTES_MAX);
 	making->program_count++;
-	if (copy(path, to, "0755", err) < 0)
+	if (take(making, path, to, "0755", err) < 0)
 		return -1;
 	if (is_static)
 		return 0;
-	return add_libraries(making, path, err) < 0 ? -1 : run(argv, &said, err);
+	if (add_libraries(making, path, err) < 0)
+		return -1;
+	return making->directory == NULL ? 0 : run(argv, &said, err);
 }
 
 static int find_own(const struct making *making, const char *name, const char *elsewhere,
@@ -321,6 +343,32 @@ static int store_as_owner(const char *blob_directory, const char *archive, struc
 	if (is_root && (seteuid(0) < 0 || setegid(0) < 0))
 		return error_set_errno(err, ERR_INTERNAL, errno, "cannot become root again");
 	return result;
+}
+
+int bundle_inputs(const struct bundle_options *options, struct server_stamp *ret, struct error *err)
+{
+	CLEANUP(cleanup_making) struct making making = {.options = options};
+
+	if (add_programs(&making, err) < 0)
+		return -1;
+	return server_stamp_make(LIBRARY_DIRECTORIES, (const char *const *)making.inputs,
+				 making.input_count, ret, err);
+}
+
+bool bundle_is_stored(const char *blob_directory, const char *sha256, uint64_t *ret_bytes)
+{
+	uint8_t digest[SHA256_BYTES];
+	struct stat status;
+
+	if (!sha256_from_hex(sha256, digest))
+		return false;
+	/* As blob/blob.h says. Opening the store would sweep it, which is more than a look. */
+	CLEANUP(cleanup_free)
+	char *path = xasprintf("%s/objects/%.2s/%s", blob_directory, sha256, sha256 + 2);
+	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+		return false;
+	*ret_bytes = (uint64_t)status.st_size;
+	return true;
 }
 
 int bundle_make(const struct bundle_options *options, struct bundle *ret, struct error *err)

@@ -8,10 +8,12 @@
  * blob store, changes only with them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "setup/server_stamp.h"
 
 struct bundle_options {
 	const char *program_directory; /* of rgrid-worker and rgrid-sandbox-init */
@@ -29,3 +31,9 @@ struct bundle {
  * its package). */
 MUST_CHECK int bundle_make(const struct bundle_options *options, struct bundle *ret,
 			   struct error *err);
+/* Of all that the bundle is made of, which takes a fraction of the time that making it does.
+ * ERR_NOT_FOUND as above. */
+MUST_CHECK int bundle_inputs(const struct bundle_options *options, struct server_stamp *ret,
+			     struct error *err);
+/* Whether the blob store has a bundle of that name. */
+bool bundle_is_stored(const char *blob_directory, const char *sha256, uint64_t *ret_bytes);

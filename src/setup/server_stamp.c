@@ -43,14 +43,14 @@ int server_stamp_make(const char *text, const char *const *paths, size_t count,
 	return 0;
 }
 
-static char *path_of(const char *unit)
+static char *path_of(const char *name)
 {
-	return xasprintf("%s/%s", SERVER_STAMP_DIR, unit);
+	return xasprintf("%s/%s", SERVER_STAMP_DIR, name);
 }
 
-bool server_stamp_is_kept(const char *unit, const struct server_stamp *stamp)
+bool server_stamp_is_kept(const char *name, const struct server_stamp *stamp)
 {
-	CLEANUP(cleanup_free) char *path = path_of(unit);
+	CLEANUP(cleanup_free) char *path = path_of(name);
 	CLEANUP(cleanup_buf) struct buf kept;
 	struct error absent = {0};
 
@@ -59,9 +59,9 @@ bool server_stamp_is_kept(const char *unit, const struct server_stamp *stamp)
 	       str_eq(kept.data, stamp->hex);
 }
 
-int server_stamp_keep(const char *unit, const struct server_stamp *stamp, struct error *err)
+int server_stamp_keep(const char *name, const struct server_stamp *stamp, struct error *err)
 {
-	CLEANUP(cleanup_free) char *path = path_of(unit);
+	CLEANUP(cleanup_free) char *path = path_of(name);
 
 	if (fs_mkdir_all(SERVER_STAMP_DIR, 0700, err) < 0)
 		return -1;

@@ -11,13 +11,15 @@
 #include "base/str.h"
 #include "setup/bundle.h"
 #include "setup/env_file.h"
+#include "setup/server_stamp.h"
 #include "setup/token_file.h"
 
-#define STATE_DIR_MODE 0750
-#define ETC_DIR_MODE   0755
-#define ENV_MODE       0640
-#define PERMISSIONS    07777
-#define BLOB_DIR       SERVER_STATE_DIR "/blobs"
+#define STATE_DIR_MODE	0750
+#define ETC_DIR_MODE	0755
+#define ENV_MODE	0640
+#define PERMISSIONS	07777
+#define BUNDLE_VARIABLE "RGRID_WORKER_BUNDLE"
+#define BLOB_DIR	SERVER_STATE_DIR "/blobs"
 
 void server_note(struct server_task *task, const char *format, ...)
 {
@@ -166,32 +168,65 @@ static bool env_says(const char *path, const struct env_assignment *assignment)
 	       str_eq(value.bytes > 0 ? value.data : "", assignment->value);
 }
 
+static struct bundle_options bundle_options_of(const struct server_task *task)
+{
+	return (struct bundle_options){.program_directory = task->options->program_directory,
+				       .blob_directory = BLOB_DIR};
+}
+
+/* The bundle's stamp is root's: in the blob store, which is the API's, whoever took the API over
+ * could name another bundle, and so run what he likes on all workers. */
+static char *bundle_stamp_name(const char *sha256)
+{
+	return xasprintf("bundle-%s", sha256);
+}
+
+static void note_bundle(struct server_task *task, const char *sha256, uint64_t bytes)
+{
+	char size[16];
+
+	server_note(task, "Worker bundle in %s, %s, SHA-256 %.12s…", BLOB_DIR,
+		    format_bytes(bytes, size, sizeof(size)), sha256);
+}
+
 static int look_bundle(struct server_task *task, bool *ret_needed, struct error *err)
 {
-	(void)err;
+	const struct bundle_options options = bundle_options_of(task);
+	struct server_stamp inputs;
+	uint64_t bytes = 0;
+	CLEANUP(cleanup_buf) struct buf sha256;
+
+	buf_init(&sha256, ENV_FILE_BYTES_MAX);
 	server_note(task, "Worker bundle in %s", BLOB_DIR);
-	/* What is in it shows only when it is made. */
 	*ret_needed = true;
+	if (!env_file_find(ENV_FILE_DEFAULT, BUNDLE_VARIABLE, &sha256) || sha256.bytes == 0 ||
+	    !bundle_is_stored(BLOB_DIR, sha256.data, &bytes))
+		return 0;
+	CLEANUP(cleanup_free) char *name = bundle_stamp_name(sha256.data);
+	if (bundle_inputs(&options, &inputs, err) < 0)
+		return -1;
+	note_bundle(task, sha256.data, bytes);
+	*ret_needed = !server_stamp_is_kept(name, &inputs);
 	return 0;
 }
 
 static int apply_bundle(struct server_task *task, struct error *err)
 {
-	const struct bundle_options options = {
-		.program_directory = task->options->program_directory, .blob_directory = BLOB_DIR};
+	const struct bundle_options options = bundle_options_of(task);
+	struct server_stamp inputs;
 	struct bundle bundle = {0};
 	bool changed = false;
 
-	if (bundle_make(&options, &bundle, err) < 0)
+	/* Before it is made: what changes meanwhile makes another one. */
+	if (bundle_inputs(&options, &inputs, err) < 0 || bundle_make(&options, &bundle, err) < 0)
 		return -1;
-	const struct env_assignment assignment = {"RGRID_WORKER_BUNDLE", bundle.sha256};
+	const struct env_assignment assignment = {BUNDLE_VARIABLE, bundle.sha256};
 	if (env_file_assign(ENV_FILE_DEFAULT, &assignment, 1, &changed, err) < 0)
 		return -1;
-	char size[16];
-	server_note(task, "Worker bundle in %s, %s, SHA-256 %.12s…", BLOB_DIR,
-		    format_bytes(bundle.bytes, size, sizeof(size)), bundle.sha256);
+	note_bundle(task, bundle.sha256, bundle.bytes);
 	task->as_before = !changed;
-	return 0;
+	CLEANUP(cleanup_free) char *name = bundle_stamp_name(bundle.sha256);
+	return server_stamp_keep(name, &inputs, err);
 }
 
 /* What both APIs and the orchestrator need to find each other at the private address. */

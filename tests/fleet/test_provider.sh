@@ -67,6 +67,7 @@ check "a key that is none" refused 'ssh-keys: the project has none with the name
 check "a firewall that is none" refused 'firewalls: the project has none with the name or number "4711"' --firewalls 4711
 check "too many firewalls" refused 'firewalls: a server takes at most 5' --firewalls 1,2,3,4,5,6
 check "a placement that is none" refused 'placement-group is none or spread, not "pack"' --placement-group pack
+check "no API for workers" refused "rgridd api --serve workers" --worker-api-url ""
 check "choices that are none" refused 'server-types: "cx23" is not a server type and a location' --server-types cx23
 
 # ---- what there is without a word

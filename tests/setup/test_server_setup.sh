@@ -205,6 +205,17 @@ check "… and stays" setup
 check_output "(it is)" 127.0.0.1:8001 value api RGRID_LISTEN
 sed -i '/^RGRID_LISTEN/d' /etc/rgrid/api.env
 
+# The bundle is packed anew only if it would be another.
+cp -a /var/lib/rgrid/blobs "$TEST_DIR/blobs"
+patchelf=$(realpath "$(type -P patchelf)") # which only packing needs
+mount --bind /dev/null "$patchelf"
+check "an unchanged bundle is not packed again" setup
+rm -r /var/lib/rgrid/blobs
+check "one that is lost is" refused "patchelf is not installed" setup
+umount "$patchelf"
+check "(it is back)" setup
+check "… as it was" diff -r "$TEST_DIR/blobs/objects" /var/lib/rgrid/blobs/objects
+
 # Lost and broken.
 keys() { sql "SELECT count(*) FROM rg.api_key" rgrid; }
 before=$(keys)
