@@ -269,7 +269,7 @@ static int env_write(const struct server_task *task, const char *path,
 
 static int look_settings(struct server_task *task, bool *ret_needed, struct error *err)
 {
-	struct settings settings;
+	struct settings settings = {0};
 
 	(void)err;
 	settings_make(task, &settings);
@@ -281,7 +281,7 @@ static int look_settings(struct server_task *task, bool *ret_needed, struct erro
 
 static int apply_settings(struct server_task *task, struct error *err)
 {
-	struct settings settings;
+	struct settings settings = {0};
 
 	settings_make(task, &settings);
 	return env_write(task, ENV_FILE_DEFAULT, settings.orchestrator,
@@ -307,7 +307,7 @@ static int apply_api(struct server_task *task, struct error *err)
 
 static int look_workers_api(struct server_task *task, bool *ret_needed, struct error *err)
 {
-	struct settings settings;
+	struct settings settings = {0};
 
 	(void)err;
 	settings_make(task, &settings);
@@ -319,7 +319,7 @@ static int look_workers_api(struct server_task *task, bool *ret_needed, struct e
 
 static int apply_workers_api(struct server_task *task, struct error *err)
 {
-	struct settings settings;
+	struct settings settings = {0};
 
 	settings_make(task, &settings);
 	return env_write(task, SERVER_WORKERS_ENV, settings.workers, ARRAY_SIZE(settings.workers),
