@@ -61,7 +61,7 @@ static void print_verbs(FILE *out)
 	const struct rgridd_verb *verbs = rgridd_verbs(&count);
 	(void)fputs("usage: " RGRIDD_PROGRAM " VERB [options]\n\n", out);
 	for (size_t i = 0; i < count; i++)
-		(void)fprintf(out, "  %-15s %s\n", verbs[i].words, verbs[i].summary);
+		(void)fprintf(out, "  %-17s %s\n", verbs[i].words, verbs[i].summary);
 	(void)fputs("\n" RGRIDD_PROGRAM " VERB -h explains a verb. The user's verbs are rgrid's.\n",
 		    out);
 }
@@ -82,12 +82,62 @@ static const struct rgridd_verb *find_verb(int argc, const char **argv, int *ret
 	return NULL;
 }
 
+static bool begins_with(const struct rgridd_verb *verb, const char *word)
+{
+	size_t bytes = strlen(word);
+
+	return strncmp(verb->words, word, bytes) == 0 && verb->words[bytes] == ' ';
+}
+
+/* The verbs that begin with this word. Returns how many. */
+static size_t print_seconds(const char *word)
+{
+	size_t count = 0;
+	size_t found = 0;
+	const struct rgridd_verb *verbs = rgridd_verbs(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!begins_with(&verbs[i], word))
+			continue;
+		(void)printf("  %-17s %s\n", verbs[i].words, verbs[i].summary);
+		found++;
+	}
+	return found;
+}
+
+/* What can stand behind the word; false when nothing can. */
+static bool list_seconds(const char *word, struct buf *out)
+{
+	size_t count = 0;
+	const struct rgridd_verb *verbs = rgridd_verbs(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (begins_with(&verbs[i], word))
+			buf_appendf(out, "%s%s", out->bytes > 0 ? ", " : "",
+				    verbs[i].words + strlen(word) + 1);
+	}
+	return out->bytes > 0;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return str_eq(word, "-h") || str_eq(word, "--help");
+}
+
 static int dispatch(int argc, const char **argv, struct error *err)
 {
 	int words = 0;
 	const struct rgridd_verb *verb = find_verb(argc, argv, &words);
 	if (verb != NULL)
 		return call_verb(verb, argc - words, argv + words, err);
+	if (argc > 1 && asks_for_help(argv[1]) && print_seconds(argv[0]) > 0)
+		return 0;
+	CLEANUP(cleanup_buf) struct buf seconds;
+	buf_init(&seconds, RGRIDD_HELP_BYTES);
+	if (list_seconds(argv[0], &seconds)) {
+		(void)error_set(err, ERR_INVALID, "%s needs one of: %s", argv[0], seconds.data);
+		return error_hint(err, RGRIDD_PROGRAM " %s -h explains them", argv[0]);
+	}
 	(void)error_set(err, ERR_INVALID, "there is no verb \"%s%s%s\"", argv[0],
 			argc > 1 && argv[1][0] != '-' ? " " : "",
 			argc > 1 && argv[1][0] != '-' ? argv[1] : "");
@@ -103,7 +153,7 @@ int main(int argc, char **argv)
 		print_verbs(stderr);
 		return error_exit_code(ERR_INVALID);
 	}
-	if (str_eq(argv[1], "-h") || str_eq(argv[1], "--help") || str_eq(argv[1], "help")) {
+	if (asks_for_help(argv[1]) || str_eq(argv[1], "help")) {
 		print_verbs(stdout);
 		return 0;
 	}

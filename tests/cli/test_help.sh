@@ -71,6 +71,11 @@ check "completion of second words" completes 'cancel' rgrid batch c
 check "completion of runtimes" completes 'python' rgrid run --runtime py
 check "the manual page has no errors" sh -c '"$1" man >rgrid.1 && [ -z "$(man --warnings -l rgrid.1 2>&1 >/dev/null)" ]' sh "$RGRID"
 check "the manual page names all verbs" sh -c '"$1" man | man -l - | grep -q "rgrid batch list"' sh "$RGRID"
+second_words() { "$RGRID" network "$@" 2>&1; }
+check_exit 2 "half an operator's verb is refused" second_words
+check "… with what can follow" sh -c '"$1" network 2>&1 | grep -q "needs one of: setup, status, rollback"' sh "$RGRID"
+check_output "its help lists them" "network setup,network status,network rollback," \
+	sh -c '"$1" network -h | sed "s/^  \(network [a-z]*\).*/\1/" | tr "\n" ,' sh "$RGRID"
 check "NO_COLOR and pipes carry no colour" sh -c '! "$1" help | grep -q "$(printf "\033")"' sh "$RGRID"
 check "CLICOLOR_FORCE does" sh -c 'CLICOLOR_FORCE=1 "$1" help | grep -q "$(printf "\033")"' sh "$RGRID"
 check "NO_COLOR goes before CLICOLOR_FORCE" sh -c '! NO_COLOR=1 CLICOLOR_FORCE=1 "$1" help | grep -q "$(printf "\033")"' sh "$RGRID"

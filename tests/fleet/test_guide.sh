@@ -60,13 +60,15 @@ first_job() { rgrid run process.py input.csv >"$TEST_DIR/printed"; }
 check_exit 3 "a job on an empty grid ends with its own exit code" first_job
 check_output "its output is here" "2 rows" cat "$TEST_DIR/printed"
 check_output "and its file" $'b,a\nd,c' cat "$TEST_DIR/home/out.csv"
-for line in "provisioned successfully" "Worker became active (status transition: provisioning → active)" \
+check "the log says: Worker … provisioned successfully" wait_until 10 \
+	grep -qE '"event":"Worker rgrid-worker-[a-z0-9]+ provisioned successfully"' "$TEST_DIR/orchestrator.log"
+for line in "Worker became active (status transition: provisioning → active)" \
 	"Job claimed by worker"; do
 	check "the log says: $line" wait_until 10 daemon_says orchestrator "$line"
 done
 worker=$(field "[s['id'] for s in a['servers'] if s['name'].startswith('rgrid-worker-')][0]" api GET /servers)
 private=$(field "a['server']['private_net'][0]['ip']" api GET "/servers/$worker")
-check "the worker has an address of the subnet" grep -qx '10\.0\.1\.[0-9]*' <<<"$private"
+check "the worker has an address of the subnet" grep -qxE '10\.0\.1\.([3-9]|[1-9][0-9]+)' <<<"$private"
 check_output "its sessions come from there, over TLS" "$private t" \
 	sql "SELECT DISTINCT host(client_addr) || ' ' || left(ssl::text, 1) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename LIKE 'rgrid\\_w%'"
 login=$(sql "SELECT login FROM rg.worker")
@@ -142,6 +144,7 @@ $worker_address:7000 away
 $gateway:80 away" rgrid run --network public reach.py "$outside_address:7000" 10.0.1.2:5432 10.0.1.2:8443 169.254.169.254:80 \
 	"$private:7000" "$worker_address:7000" "$gateway:80"
 check_output "a job without reaches nothing" "$outside_address:7000 away" rgrid run reach.py "$outside_address:7000"
+check "the log says: Job completed successfully" wait_until 10 daemon_says orchestrator "Job completed successfully"
 
 # ---- a worker that is let in no more costs money until its machine is off
 in_server "$worker" sh -c 'sed -i "s/password=/password=x/" /var/lib/rgrid/login; systemctl kill -s KILL rgrid-worker'

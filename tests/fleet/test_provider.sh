@@ -70,6 +70,19 @@ check "a placement that is none" refused 'placement-group is none or spread, not
 check "no API for workers" refused "rgridd api --serve workers" --worker-api-url ""
 check "choices that are none" refused 'server-types: "cx23" is not a server type and a location' --server-types cx23
 
+# ---- what would be done
+store_ask "SELECT count(*) FROM rg.submit(1, NULL, ARRAY['{\"limits\": {}}'], ARRAY[NULL::text], ARRAY[NULL::text], ARRAY[0::int2])" >/dev/null
+events=$(store_ask "SELECT count(*) FROM rg.event")
+sim DELETE /requests >/dev/null
+planned() { (private --workers-min 0 --dry-run) >"$TEST_DIR/plan" 2>"$TEST_DIR/planning"; }
+plan_says() { grep -qE -- "$1" "$TEST_DIR/plan" || { sed 's/^/# /' "$TEST_DIR/plan" "$TEST_DIR/planning"; return 1; }; }
+check "a dry run" planned
+check "… tells of the job that waits" plan_says '^  1 jobs of [0-9.]+ cpus, .*, the first for '
+check "… of the choices and their prices" plan_says '^  cx23 in nbg1, [1-9][0-9]* micro-euros an hour$'
+check "… of what would be done, why, and by which rule" plan_says '^  rule [0-9]+: create a new worker: jobs wait for a worker \[.+\]$'
+check_output "… orders nothing" 0 field "sum(r['method'] != 'GET' for r in a['requests'])" sim GET /requests
+check_output "… and writes nothing" "0 $events" store_ask "SELECT (SELECT count(*) FROM rg.worker) || ' ' || (SELECT count(*) FROM rg.event)"
+
 # ---- what there is without a word
 orchestrator_start private
 check "a worker's server is ordered" wait_until 60 count_is 1
