@@ -76,6 +76,33 @@ check_output "a partition that says nothing is refused" invalid_input partition_
 check_output "… and one from a network that it is not in" invalid_input partition_refused '{"cut":true,"network":999}'
 check_output "… and one of no server" not_found field "a['error']['code']" sim POST /servers/999/partition '{"cut":true}'
 
+# Boots that are late, or never come to an end, and private interfaces that are late
+ordered() { # name
+	field "a['server']['id']" api POST /servers "{\"name\":\"$1\",\"server_type\":\"cx23\",\"image\":\"debian-12\",\"networks\":[$network]}"
+}
+fault "boot:server=late,ms=6000"
+fault "boot:server=dud,fail=1"
+fault "private-nic:server=bare,ms=6000"
+began=$SECONDS
+dud=$(ordered dud)
+bare=$(ordered bare)
+late=$(ordered late)
+has_address() { [ "$(own_address "$bare" | grep -c '^10\.0\.1\.')" = "$1" ]; }
+check "a machine whose private interface is late runs" wait_until 60 has_status "$bare" running
+check "… without it at first" has_address 0
+check "… and has it in the end" wait_until 120 has_address 1
+check "… not too early" test $((SECONDS - began)) -ge 5
+check "a machine that boots late boots" wait_until 180 is_booted "$late"
+check "… not too early" test $((SECONDS - began)) -ge 5
+check "one that never boots runs, all the same" has_status "$dud" running
+check_exit 1 "… and has not booted" is_booted "$dud"
+sim DELETE /faults >/dev/null
+gone() { [ "$(status api GET "/servers/$1")" = 404 ]; }
+for id in "$dud" "$bare" "$late"; do
+	api DELETE "/servers/$id" >/dev/null
+	check "it is deleted" wait_until 60 gone "$id"
+done
+
 # A network's route to the outside
 public() { field "a['server']['public_net']['ipv4']['ip']" api GET "/servers/$1"; }
 outside=$(made outside true)
