@@ -35,6 +35,14 @@ static void tally_add(struct tally *tally, const struct hetzner_server *server)
 		tally->first = server->name;
 }
 
+static bool is_starting(const struct hetzner_server *server)
+{
+	return server->status == HETZNER_SERVER_INITIALIZING ||
+	       server->status == HETZNER_SERVER_STARTING ||
+	       server->status == HETZNER_SERVER_UNKNOWN;
+}
+
+/* One that starts may have its address still to come: if it hangs, check_stuck names it. */
 static void check_private_ip(struct doctor *doctor, struct finding *ret)
 {
 	const struct network_look *look = NULL;
@@ -52,7 +60,8 @@ static void check_private_ip(struct doctor *doctor, struct finding *ret)
 	}
 	for (size_t i = 0; i < look->servers.count; i++) {
 		const struct hetzner_server *server = &look->servers.items[i];
-		if (!is_worker(server) || age_ms(doctor, server) < ATTACHING_MS)
+		if (!is_worker(server) || is_starting(server) ||
+		    age_ms(doctor, server) < ATTACHING_MS)
 			continue;
 		worker_count++;
 		if (network_look_address(server, look->network->id)[0] == '\0')
@@ -78,10 +87,8 @@ static void check_stuck(struct doctor *doctor, struct finding *ret)
 		return;
 	for (size_t i = 0; i < look->servers.count; i++) {
 		const struct hetzner_server *server = &look->servers.items[i];
-		bool starting = server->status == HETZNER_SERVER_INITIALIZING ||
-				server->status == HETZNER_SERVER_STARTING ||
-				server->status == HETZNER_SERVER_UNKNOWN;
-		if (is_worker(server) && starting && age_ms(doctor, server) > STARTING_MS)
+		if (is_worker(server) && is_starting(server) &&
+		    age_ms(doctor, server) > STARTING_MS)
 			tally_add(&stuck, server);
 	}
 	if (stuck.count == 0) {

@@ -307,4 +307,12 @@ api POST "/servers/$worker/actions/poweroff" >/dev/null
 wait_until 60 worker_is_off
 check_output "a worker that is off" "0: ; fleet-off" with_database
 check "… which is explained" explains
+api DELETE "/servers/$worker" >/dev/null
+store_ask "INSERT INTO rg.worker (id, name, login) VALUES (43, 'stuck', 'stuck')"
+fault "action:command=create_server,ms=3600000"
+api POST /servers "{\"name\":\"stuck\",\"server_type\":\"cx23\",\"image\":\"debian-12\",\"location\":\"nbg1\",\"networks\":[$id],
+	\"labels\":{$(worker_labels worker_000000000001b)}}" >/dev/null
+age
+check_output "a worker that never comes to start" "0: ; fleet-stuck" with_database
+check "… which is explained" explains
 tap_end
