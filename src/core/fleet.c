@@ -25,6 +25,7 @@ void fleet_policy_default(struct fleet_policy *ret)
 		.young_ms = 60 * SECOND_MS,
 		.alive_ms = 2 * HEARTBEAT_MS,
 		.orphan_ms = 15 * MINUTE_MS,
+		.bake_ms = HOUR_MS,
 		.delete_retry_ms = 30 * SECOND_MS,
 		.hour_ms = HOUR_MS,
 		.hour_margin_ms = 90 * SECOND_MS,
@@ -168,7 +169,7 @@ static void match_servers(struct fleet_decision *decision)
 				sizeof(struct fleet_seat *), find_server);
 		struct fleet_seat *seat = known != NULL ? *known : NULL;
 
-		if (seat == NULL) {
+		if (seat == NULL && !server->is_builder) {
 			seat = bsearch(&server->worker_id, decision->seats, decision->seat_count,
 				       sizeof(*decision->seats), find_worker);
 			if (seat != NULL && seat->worker->server_id != 0)
@@ -188,7 +189,9 @@ static bool is_ended(enum worker_state state)
 
 static void count_seats(struct fleet_decision *decision)
 {
-	decision->occupied = decision->stray_count;
+	/* A builder is nobody's worker, and takes no worker's place. */
+	for (size_t i = 0; i < decision->stray_count; i++)
+		decision->occupied += !decision->strays[i]->is_builder;
 	for (size_t i = 0; i < decision->seat_count; i++) {
 		const struct fleet_seat *seat = &decision->seats[i];
 		const struct fleet_worker *worker = seat->worker;

@@ -24,6 +24,8 @@ struct fleet_policy {
 	uint64_t young_ms;     /* nothing younger is believed gone */
 	uint64_t alive_ms;     /* nor a worker that was heard of within this time */
 	uint64_t orphan_ms;    /* age at which a server without a row is deleted */
+	uint64_t bake_ms;      /* age at which a server is deleted of which an image was to be made;
+				* longer than that ever takes */
 	uint64_t
 		delete_retry_ms; /* a deletion that shows no effect is asked for again after this */
 	uint64_t drained_ms;	 /* an empty draining worker is left this long to leave by itself */

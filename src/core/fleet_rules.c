@@ -98,16 +98,27 @@ static bool ended_without_server(const struct fleet_decision *decision,
 	       seat->worker->delete_us != 0 && is_absent(decision, seat);
 }
 
-static void delete_strays(struct fleet_decision *decision, const struct fleet_rule *rule)
+static void delete_older(struct fleet_decision *decision, const struct fleet_rule *rule,
+			 bool builders, uint64_t age_ms)
 {
 	const struct fleet_world *world = decision->world;
 
 	for (size_t i = 0; i < decision->stray_count && world->listing_is_new; i++) {
 		const struct fleet_server *server = decision->strays[i];
-		if (!server->is_deleting &&
-		    fleet_ms_since(world->now_us, server->created_us) > decision->policy->orphan_ms)
+		if (server->is_builder == builders && !server->is_deleting &&
+		    fleet_ms_since(world->now_us, server->created_us) > age_ms)
 			fleet_act_server(decision, rule, server);
 	}
+}
+
+static void delete_strays(struct fleet_decision *decision, const struct fleet_rule *rule)
+{
+	delete_older(decision, rule, false, decision->policy->orphan_ms);
+}
+
+static void delete_builders(struct fleet_decision *decision, const struct fleet_rule *rule)
+{
+	delete_older(decision, rule, true, decision->policy->bake_ms);
 }
 
 /* Who is to go, whatever the demand --------------------------------------------------------------
@@ -397,6 +408,9 @@ const struct fleet_rule fleet_rules[] = {
 		 "absent_looks complete listings in a row lacked it after its deletion")},
 	{FLEET(114, DELETE_SERVER, "orphan", delete_strays, "no worker knows this server",
 	       "it carries this grid's label, is older than orphan_ms, and no row knows it")},
+	{FLEET(128, DELETE_SERVER, "builder-left", delete_builders,
+	       "whoever made an image of it is gone",
+	       "its label says that an image was to be made of it, and it is older than bake_ms")},
 	{WORKERS(107, DRAIN_WORKER, "stop", grid_stops, "the grid is shutting down",
 		 "every worker, when the orchestrator was asked to stop"),
 	 .drain = FLEET_DRAIN_STOP},

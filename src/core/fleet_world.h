@@ -63,13 +63,15 @@ struct fleet_worker {
 	uint64_t absent_ms;
 };
 
-/* A server that carries the labels of a worker of this grid, in the last complete listing. */
+/* A server that carries the labels of a worker of this grid, or of a builder of its images, in the
+ * last complete listing. */
 struct fleet_server {
 	int64_t id;
-	int64_t worker_id; /* its label; 0: unreadable */
+	int64_t worker_id; /* its label; 0: unreadable, or it has none */
 	int64_t created_us;
 	bool is_deleting; /* the provider is at it already */
 	bool is_off;	  /* its power is */
+	bool is_builder;  /* an image is being made of it: never a worker's */
 };
 
 /* The actions that the creation of a worker's server set going, while they are not known to have

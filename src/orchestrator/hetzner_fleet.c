@@ -123,14 +123,21 @@ static int64_t worker_of(const struct hetzner_labels *labels)
 	return low;
 }
 
+static bool has_role(const struct hetzner_labels *labels, const char *role)
+{
+	const char *own = hetzner_label_get(labels, LABEL_ROLE);
+
+	return own && str_eq(own, role);
+}
+
 static bool is_ours(const struct hetzner_fleet *fleet, const struct hetzner_labels *labels)
 {
 	const char *managed_by = hetzner_label_get(labels, LABEL_MANAGED_BY);
 	const char *grid = hetzner_label_get(labels, LABEL_GRID);
-	const char *role = hetzner_label_get(labels, LABEL_ROLE);
 
-	return managed_by && grid && role && str_eq(managed_by, LABEL_RGRID) &&
-	       str_eq(grid, fleet->options.grid_id) && str_eq(role, "worker");
+	return managed_by && grid && str_eq(managed_by, LABEL_RGRID) &&
+	       str_eq(grid, fleet->options.grid_id) &&
+	       (has_role(labels, LABEL_ROLE_WORKER) || has_role(labels, LABEL_ROLE_BAKE));
 }
 
 static int members_read(struct hetzner_fleet *fleet, struct error *err)
@@ -169,12 +176,13 @@ static int provider_list(void *context, struct fleet_world *ret, struct error *e
 		if (!seen)
 			return error_set(err, ERR_LIMIT, "there are more than %d servers",
 					 FLEET_SERVERS_MAX);
-		*seen = (struct fleet_server){.id = server->id,
-					      .worker_id = worker_of(&server->labels),
-					      .created_us = server->created_us,
-					      .is_deleting =
-						      server->status == HETZNER_SERVER_DELETING,
-					      .is_off = server->status == HETZNER_SERVER_OFF};
+		*seen = (struct fleet_server){
+			.id = server->id,
+			.worker_id = worker_of(&server->labels),
+			.created_us = server->created_us,
+			.is_deleting = server->status == HETZNER_SERVER_DELETING,
+			.is_off = server->status == HETZNER_SERVER_OFF,
+			.is_builder = has_role(&server->labels, LABEL_ROLE_BAKE)};
 		fleet->ours[fleet->our_count++] = server->id;
 	}
 	ret->network_members = fleet->members;
@@ -216,7 +224,7 @@ static void label_server(const struct hetzner_fleet *fleet, int64_t worker_id,
 	*ret = (struct hetzner_labels){0};
 	hetzner_label_set(ret, LABEL_MANAGED_BY, LABEL_RGRID);
 	hetzner_label_set(ret, LABEL_GRID, fleet->options.grid_id);
-	hetzner_label_set(ret, LABEL_ROLE, "worker");
+	hetzner_label_set(ret, LABEL_ROLE, LABEL_ROLE_WORKER);
 	hetzner_label_set(ret, LABEL_WORKER, id_format(ID_WORKER, worker_id, id));
 }
 
@@ -485,8 +493,9 @@ struct hetzner_fleet *hetzner_fleet_new(const struct hetzner_fleet_options *opti
 	CHECK(options->choice_count <= FLEET_CHOICES_MAX);
 	fleet->options = *options;
 	fleet->groups = hetzner_groups_new(options->hetzner, options->grid_id, options->sweep_ms);
-	(void)snprintf(fleet->selector, sizeof(fleet->selector), "%s=%s,%s=%s,%s=worker",
-		       LABEL_MANAGED_BY, LABEL_RGRID, LABEL_GRID, options->grid_id, LABEL_ROLE);
+	(void)snprintf(fleet->selector, sizeof(fleet->selector), "%s=%s,%s=%s,%s in (%s,%s)",
+		       LABEL_MANAGED_BY, LABEL_RGRID, LABEL_GRID, options->grid_id, LABEL_ROLE,
+		       LABEL_ROLE_WORKER, LABEL_ROLE_BAKE);
 	*ret = (struct fleet_cloud){
 		.context = fleet,
 		.choices = provider_choices,

@@ -1,8 +1,9 @@
 /* struct fleet_cloud (ports.h) for Hetzner Cloud: workers' servers of one grid in one project.
  *
  * Servers are ours when they carry managed-by=rgrid, this grid's id and the role of a worker
- * (core/label.h); nothing else is listed, and nothing else is ever deleted. A server's name is its
- * worker's, unique in the project: so an order whose answer was lost cannot be given twice. */
+ * or of a builder of images (core/label.h); nothing else is listed, and nothing else is ever
+ * deleted. A server's name is its worker's, unique in the project: so an order whose answer was
+ * lost cannot be given twice. */
 #pragma once
 
 #include <stdbool.h>

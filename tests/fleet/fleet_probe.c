@@ -7,7 +7,8 @@
  *	waits           prints why jobs wait
  *	stop            ends
  *
- * Options: max, min, warm, slots, orphan_ms, ipv4, network, margin_ms, spread, sweep_ms. */
+ * Options: max, min, warm, slots, orphan_ms, bake_ms, ipv4, network, margin_ms, spread, sweep_ms.
+*/
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,8 @@ static void set_option(const char *text, struct fleet_policy *policy,
 		policy->slots = (uint32_t)number;
 	else if (str_has_prefix(text, "orphan_ms="))
 		policy->orphan_ms = number;
+	else if (str_has_prefix(text, "bake_ms="))
+		policy->bake_ms = number;
 	else if (str_has_prefix(text, "margin_ms="))
 		policy->hour_margin_ms = number;
 	else if (str_has_prefix(text, "ipv4="))

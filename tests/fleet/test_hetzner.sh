@@ -91,12 +91,18 @@ check "and it is replaced" steps_until 60 four
 api POST /servers '{"name":"foreign","server_type":"cx23","image":"debian-12","location":"nbg1"}' >/dev/null
 api POST /servers '{"name":"other-grid","server_type":"cx23","image":"debian-12","location":"nbg1","labels":{"managed-by":"rgrid","rgrid-grid":"elsewhere","rgrid-role":"worker","rgrid-worker":"worker_06zajp8940000"}}' >/dev/null
 api POST /servers '{"name":"orphan","server_type":"cx23","image":"debian-12","location":"nbg1","labels":{"managed-by":"rgrid","rgrid-grid":"testgrid","rgrid-role":"worker","rgrid-worker":"worker_06zajp8940000"}}' >/dev/null
+api POST /servers '{"name":"builder","server_type":"cx23","image":"debian-12","location":"nbg1","labels":{"managed-by":"rgrid","rgrid-grid":"testgrid","rgrid-role":"bake"}}' >/dev/null
 probe_end TERM
 probe_start cx23:nbg1,cx23:hel1 max=4 slots=2 network="$network" orphan_ms=1000
 orphan_gone() { ! servers "s['name']" | grep -qw orphan; }
 check "an orphan of this grid is deleted" steps_until 60 orphan_gone
 check "what is not this grid's is left alone" grep -qw foreign <<<"$(servers "s['name']")"
 check "also another grid's" grep -qw other-grid <<<"$(servers "s['name']")"
+check "and a builder of images, while it may be at work" grep -qw builder <<<"$(servers "s['name']")"
+probe_end TERM
+probe_start cx23:nbg1,cx23:hel1 max=4 slots=2 network="$network" bake_ms=1000
+builder_gone() { ! servers "s['name']" | grep -qw builder; }
+check "one that is older is deleted" steps_until 60 builder_gone
 
 # ---- sold out, withdrawn, quota
 store_ask "TRUNCATE rg.ready" >/dev/null

@@ -231,6 +231,36 @@ TEST(rule_114_deletes_orphans)
 	expect_nothing(&policy);
 }
 
+TEST(rule_128_deletes_builders_that_were_left)
+{
+	struct fleet_policy policy = fixture_policy();
+	fixture_world(&world);
+	struct fleet_server *server = fleet_world_add_server(&world);
+
+	/* Past the age of an orphan, a bake may still be at work. */
+	*server = (struct fleet_server){
+		.id = 78, .is_builder = true, .created_us = NOW_US - 59 * MINUTE_US};
+	expect_nothing(&policy);
+	server->created_us = NOW_US - 61 * MINUTE_US;
+	decide(&policy);
+	expect_only(128, FLEET_DELETE_SERVER, 0);
+	EXPECT_INT(plan.actions[0].server_id, 78);
+}
+
+TEST(a_builder_takes_no_workers_place)
+{
+	struct fleet_policy policy = fixture_policy();
+	fixture_world(&world);
+	struct fleet_server *server = fleet_world_add_server(&world);
+
+	policy.max = 1;
+	*server = (struct fleet_server){
+		.id = 78, .is_builder = true, .created_us = NOW_US - MINUTE_US};
+	fixture_jobs(&world, 1);
+	decide(&policy);
+	expect_only(117, FLEET_CREATE_WORKER, 0);
+}
+
 TEST(a_server_whose_label_is_lost_is_no_orphan)
 {
 	struct fleet_policy policy = fixture_policy();
