@@ -43,6 +43,8 @@ GRANT EXECUTE ON FUNCTION
 	rg.tick(),
 	rg.worker_create(text, text),
 	rg.worker_must_enrol(bigint, bigint, bigint, bytea),
+	rg.bundle_pass_give(bytea, bigint),
+	rg.bundle_pass_take(bytea),
 	rg.worker_dead(bigint, text, smallint),
 	rg.fleet_lead(text, interval),
 	rg.fleet_resign(text),

@@ -87,7 +87,8 @@ BEGIN
 	SELECT w.id, w.state IN (1, 3) AND w.enrolled_at IS NULL AND w.enrol_until > clock_timestamp()
 	INTO v_worker, v_usable FROM rg.worker w WHERE w.bundle_token_sha256 = p_sha256;
 	IF v_worker IS NULL THEN
-		RETURN 0;
+		RETURN (SELECT count(*) FROM rg.bundle_pass b
+			WHERE b.token_sha256 = p_sha256 AND b.good_until > clock_timestamp());
 	ELSIF v_usable THEN
 		RETURN 1;
 	END IF;
@@ -95,4 +96,23 @@ BEGIN
 		format('its bundle was asked for from %s', coalesce(p_address, 'nowhere')));
 	RETURN 2;
 END
+$$;
+
+-- A pass to the bundle for a server that becomes no worker, good for p_ms; those that have ended go.
+CREATE FUNCTION rg.bundle_pass_give(p_sha256 bytea, p_ms bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM rg.bundle_pass b WHERE b.good_until <= clock_timestamp();
+	INSERT INTO rg.bundle_pass (token_sha256, good_until)
+	VALUES (p_sha256, clock_timestamp() + p_ms * interval '1 millisecond');
+END
+$$;
+
+CREATE FUNCTION rg.bundle_pass_take(p_sha256 bytea) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM rg.bundle_pass b WHERE b.token_sha256 = p_sha256
 $$;

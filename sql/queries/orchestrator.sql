@@ -15,6 +15,12 @@ SELECT pg_notify('rg_wake', '') FROM setting;
 -- name: orchestrator_worker_must_enrol
 SELECT rg.worker_must_enrol($1, $2, $3, $4);
 
+-- name: bundle_pass_give
+SELECT rg.bundle_pass_give($1, $2);
+
+-- name: bundle_pass_take
+SELECT rg.bundle_pass_take($1);
+
 -- name: orchestrator_worker_create
 -- A worker outside of any fleet's decision: for benchmarks.
 SELECT id, login FROM rg.worker_create($1, $2);

@@ -85,6 +85,19 @@ check "the API cannot ask for enrolments" refuses "permission denied" store_ask_
 	"SELECT rg.worker_must_enrol($id, 1, 1, NULL)"
 check "a worker cannot look at tokens" refuses "permission denied" as own "SELECT rg.bundle_token_check(sha256('x'), '')"
 
+# A pass to the bundle for who becomes no worker ---------------------------------------------------
+pass_give() { store_ask_as rgrid_orchestrator "SELECT rg.bundle_pass_give(sha256('$1'), $2)"; }
+check "a pass is given to one that becomes no worker" pass_give "a pass" 60000
+check_output "… and fetches the bundle" 1 bundle "a pass"
+check "… which ends by itself" pass_give "a short pass" 0
+check_output "… then it is none" 0 bundle "a short pass"
+check_output "… or is taken back" "" store_ask_as rgrid_orchestrator "SELECT rg.bundle_pass_take(sha256('a pass'))"
+check_output "… and is none at once" 0 bundle "a pass"
+check "the API cannot give any" refuses "permission denied" store_ask_as rgrid_api "SELECT rg.bundle_pass_give(sha256('x'), 60000)"
+check "… nor can a worker" refuses "permission denied" as own "SELECT rg.bundle_pass_give(sha256('x'), 60000)"
+pass_give "another" 60000 >/dev/null
+check_output "passes that have ended are swept" 1 store_ask "SELECT count(*) FROM rg.bundle_pass"
+
 # Ten at a time: one wins --------------------------------------------------------------------------
 worker_new w2
 store_ask "ALTER ROLE $login CONNECTION LIMIT 20"
