@@ -15,6 +15,10 @@ SELECT pg_notify('rg_wake', '') FROM setting;
 -- name: orchestrator_worker_must_enrol
 SELECT rg.worker_must_enrol($1, $2, $3, $4);
 
+-- name: bake_begin
+-- Whether this session is the only one that makes an image; it holds until it ends.
+SELECT pg_try_advisory_lock(1, 1);
+
 -- name: bundle_pass_give
 SELECT rg.bundle_pass_give($1, $2);
 

@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "base/str.h"
 #include "core/fleet.h"
+#include "orchestrator/image_bake.h"
 #include "orchestrator/orchestrator.h"
 #include "orchestrator/provider.h"
 #include "setup/bundle.h"
@@ -71,16 +72,21 @@ static int run_or_plan(const struct rgridd_call *call, const struct orchestrator
 				     : orchestrator_run(options, err);
 }
 
+/* The API runs as the same user, and need not see the token in our environment, nor in a memory
+ * dump: /proc shows neither of a process that cannot be dumped. */
+static int hide_memory(struct error *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "cannot hide our memory");
+	return 0;
+}
+
 static int run_orchestrator_hetzner(struct rgridd_call *call, struct error *err)
 {
 	CLEANUP(cleanup_provider) struct provider *provider = NULL;
 	struct orchestrator_options options;
 
-	/* The API runs as the same user, and need not see the token in our environment, nor in a
-	 * memory dump: /proc shows neither of a process that cannot be dumped. */
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot hide our memory");
-	if (provider_open(&call->conf, &provider, &options, err) < 0)
+	if (hide_memory(err) < 0 || provider_open(&call->conf, &provider, &options, err) < 0)
 		return -1;
 	return run_or_plan(call, &options, err);
 }
@@ -179,6 +185,16 @@ static int run_bundle_make(struct rgridd_call *call, struct error *err)
 		     bundle.programs, bundle.libraries,
 		     format_bytes(bundle.bytes, size, sizeof(size)), bundle.sha256, bundle.sha256);
 	return 0;
+}
+
+static int run_image_bake(struct rgridd_call *call, struct error *err)
+{
+	if (need_database(call, err) < 0 || hide_memory(err) < 0)
+		return -1;
+	call->bake.conf = &call->conf;
+	call->bake.dry_run = call->network.dry_run;
+	call->bake.json = call->json;
+	return image_bake(&call->bake, err);
 }
 
 static int run_key_create(struct rgridd_call *call, struct error *err)
@@ -323,6 +339,13 @@ static const char bundle_make_description[] =
 	"fetch it from the API when they boot, and check it. Run it again after an upgrade. Needs "
 	"patchelf.";
 
+static const char image_bake_description[] =
+	"Makes a snapshot from which workers' servers start without fetching the bundle: makes a "
+	"server in the private network that fetches it and powers itself off, makes the image of "
+	"it, deletes the server, and prints what to set. Reads the orchestrator's environment. An "
+	"image with this bundle is found, not made again; a worker whose bundle is another one "
+	"fetches it as ever. Run it again after `bundle make`.";
+
 static const char doctor_description[] =
 	"Looks, and changes nothing. Each check says ok, warn, broken, or skipped and why, with "
 	"what "
@@ -348,6 +371,9 @@ static const struct rgridd_verb verbs[] = {
 	 server_setup_description},
 	{"bundle make", "[options]", "Pack what a new machine needs to be a worker", CONF_BUNDLE, 0,
 	 "json", run_bundle_make, bundle_make_description},
+	{"image bake", "[options]", "Make an image that workers' servers start from faster",
+	 CONF_ORCHESTRATOR, 0, "base timeout keep force dry-run json", run_image_bake,
+	 image_bake_description},
 	{"key create", "[options] NAME", "Make an API key and print it", CONF_OPERATOR, 1,
 	 "project scopes expires", run_key_create, NULL},
 	{"key list", "[options]", "List a project's API keys", CONF_OPERATOR, 0, "project json",
@@ -401,6 +427,7 @@ void rgridd_call_init(struct rgridd_call *ret)
 				 .ip_range = NETWORK_DEFAULT_RANGE,
 				 .subnet = NETWORK_DEFAULT_SUBNET,
 				 .ip = NETWORK_DEFAULT_IP},
+		.bake = {.timeout_ms = IMAGE_BAKE_TIMEOUT_MS},
 	};
 }
 
@@ -453,6 +480,26 @@ static size_t expose_options(const struct rgridd_verb *verb, struct db_expose_op
 		 OPT_FLAG(0, "rotate-certificate", &expose->rotate_certificate,
 			  "Make a new server certificate; connections stay")},
 		{"undo", OPT_FLAG(0, "undo", &expose->undo, "Take everything back but the CA")},
+	};
+	return options_take(verb, all, ARRAY_SIZE(all), out);
+}
+
+static size_t bake_options(const struct rgridd_verb *verb, struct image_bake_options *bake,
+			   struct opt *out)
+{
+	const struct own_option all[] = {
+		{"base", OPT_STR(0, "base", "IMAGE", &bake->base,
+				 "What to start from (default: server-image if it is a name, else "
+				 "debian-12)",
+				 NULL)},
+		{"timeout", OPT_DURATION(0, "timeout", "TIME", &bake->timeout_ms,
+					 "Time that the server gets to be ready, up to 30m "
+					 "(default: 15m)")},
+		{"keep", OPT_U64(0, "keep", "N", &bake->keep, 1, 1000,
+				 "Delete the grid's older images beyond the N newest (default: all "
+				 "stay)")},
+		{"force", OPT_FLAG(0, "force", &bake->force,
+				   "Make one though there is one with this bundle")},
 	};
 	return options_take(verb, all, ARRAY_SIZE(all), out);
 }
@@ -518,5 +565,6 @@ size_t rgridd_options(const struct rgridd_verb *verb, struct rgridd_call *call,
 	};
 	size_t count = conf_options(verb->settings, flags, out);
 	count += options_take(verb, own_options, ARRAY_SIZE(own_options), out + count);
+	count += bake_options(verb, &call->bake, out + count);
 	return count + expose_options(verb, &call->expose, out + count);
 }

@@ -9,6 +9,7 @@
 #include "base/opts.h"
 #include "conf/conf.h"
 #include "core/limits.h"
+#include "orchestrator/image_bake.h"
 #include "setup/db_expose.h"
 #include "setup/network.h"
 
@@ -30,6 +31,7 @@ struct rgridd_call {
 	bool json;
 	struct network_options network;	 /* of `network` and `doctor` */
 	struct db_expose_options expose; /* of `db expose` */
+	struct image_bake_options bake;	 /* of `image bake` */
 	bool listen_inherited;
 	uint64_t api_port; /* of `server setup` */
 };

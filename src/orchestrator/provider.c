@@ -35,6 +35,7 @@ struct provider {
 	struct pg *pg;
 	struct hetzner_fleet *fleet;
 	struct server_choice choices[FLEET_CHOICES_MAX];
+	size_t choice_count;
 	int64_t ssh_key_ids[NAME_LIST_MAX];
 	size_t ssh_key_count;
 	int64_t firewall_ids[HETZNER_FIREWALLS_MAX];
@@ -238,6 +239,7 @@ static int open_fleet(struct provider *provider, struct error *err)
 	if (server_choices_parse(conf_text(conf, CONF_SERVER_TYPES), provider->choices,
 				 FLEET_CHOICES_MAX, &options.choice_count, err) < 0)
 		return error_wrap(err, "%s", conf_param_name(CONF_SERVER_TYPES));
+	provider->choice_count = options.choice_count;
 	if (read_spread(conf, &options.spread, err) < 0 || find_ssh_keys(provider, err) < 0 ||
 	    find_firewalls(provider, err) < 0)
 		return -1;
@@ -265,7 +267,7 @@ static void make_policy(const struct conf *conf, struct fleet_policy *ret)
 
 /* The event loop blocks the signals that stop the orchestrator, and sees them when its tick is
  * over. A request that hangs would hold it up for longer than a service manager waits. */
-static bool is_told_to_stop(void *context)
+bool provider_is_told_to_stop(void *context)
 {
 	sigset_t pending;
 
@@ -284,7 +286,7 @@ static int open_parts(struct provider *provider, struct error *err)
 	    hetzner_new_from_environment(&provider->hetzner, err) < 0)
 		return -1;
 	hetzner_budget_reserve(provider->hetzner, REQUESTS_RESERVE);
-	hetzner_interrupt_on(provider->hetzner, is_told_to_stop, NULL);
+	hetzner_interrupt_on(provider->hetzner, provider_is_told_to_stop, NULL);
 	if (fs_read(AT_FDCWD, conf_text(conf, CONF_WORKER_CA), &provider->ca_pem, err) < 0) {
 		(void)error_wrap(err, "the workers' CA");
 		return error_hint(err, "`rgrid db expose` makes it");
@@ -293,6 +295,34 @@ static int open_parts(struct provider *provider, struct error *err)
 	if (read_grid_id(provider, err) < 0 || read_gateway(provider, err) < 0)
 		return -1;
 	return open_fleet(provider, err);
+}
+
+int provider_open_parts(const struct conf *conf, struct provider **ret, struct error *err)
+{
+	CLEANUP(cleanup_provider) struct provider *provider = xcalloc(1, sizeof(*provider));
+
+	provider->conf = conf;
+	if (open_parts(provider, err) < 0)
+		return -1;
+	*ret = TAKE_PTR(provider);
+	return 0;
+}
+
+void provider_parts(const struct provider *provider, struct provider_parts *ret)
+{
+	*ret = (struct provider_parts){
+		.hetzner = provider->hetzner,
+		.pg = provider->pg,
+		.grid_id = provider->grid_id,
+		.gateway = provider->gateway,
+		.ca_pem = provider->ca_pem.data,
+		.choices = provider->choices,
+		.choice_count = provider->choice_count,
+		.ssh_key_ids = provider->ssh_key_ids,
+		.ssh_key_count = provider->ssh_key_count,
+		.firewall_ids = provider->firewall_ids,
+		.firewall_count = provider->firewall_count,
+	};
 }
 
 int provider_open(const struct conf *conf, struct provider **ret,

@@ -3,8 +3,11 @@
 #pragma once
 
 #include "base/error.h"
+#include "cloud/hetzner.h"
 #include "conf/conf.h"
+#include "core/server_choice.h"
 #include "orchestrator/orchestrator.h"
+#include "store/pg.h"
 
 struct provider;
 
@@ -12,5 +15,25 @@ struct provider;
  * ERR_INVALID names the setting that is missing. *ret_options borrows from the provider. */
 MUST_CHECK int provider_open(const struct conf *conf, struct provider **ret,
 			     struct orchestrator_options *ret_options, struct error *err);
+/* For who makes servers that are no workers: what there is to make them of. */
+MUST_CHECK int provider_open_parts(const struct conf *conf, struct provider **ret,
+				   struct error *err);
+struct provider_parts {
+	struct hetzner *hetzner; /* interrupted by a pending SIGTERM or SIGINT */
+	struct pg *pg;
+	const char *grid_id;
+	const char *gateway;
+	const char *ca_pem;
+	const struct server_choice *choices; /* in order of preference */
+	size_t choice_count;
+	const int64_t *ssh_key_ids;
+	size_t ssh_key_count;
+	const int64_t *firewall_ids;
+	size_t firewall_count;
+};
+/* For loops that wait; where these signals are blocked. */
+bool provider_is_told_to_stop(void *context);
+/* Borrowed from the provider. */
+void provider_parts(const struct provider *provider, struct provider_parts *ret);
 void provider_free(struct provider *provider);
 void cleanup_provider(struct provider **provider);

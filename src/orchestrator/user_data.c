@@ -12,6 +12,7 @@
 
 /* packaging/worker, embedded */
 extern const char worker_boot_script[];
+extern const char worker_bake_script[];
 extern const char worker_unit[];
 extern const char worker_deadline_unit[];
 
@@ -73,15 +74,17 @@ static int lasting_values(const struct user_data *data, struct buf *out, struct 
 		if (env_append(out, texts[i].name, texts[i].value, err) < 0)
 			return -1;
 	}
-	env_append_number(out, "RGRID_SLOTS", data->slots);
 	env_append_number(out, "RGRID_START_S", seconds_of(data->start_ms));
+	if (data->is_builder)
+		return 0;
+	env_append_number(out, "RGRID_SLOTS", data->slots);
 	env_append_number(out, "RGRID_GIVE_UP_AFTER", seconds_of(data->lost_ms_max));
 	return 0;
 }
 
 static int first_values(const struct user_data *data, struct buf *out, struct error *err)
 {
-	if (env_append(out, "RGRID_WORKER_DATABASE", data->login, err) < 0)
+	if (!data->is_builder && env_append(out, "RGRID_WORKER_DATABASE", data->login, err) < 0)
 		return -1;
 	return env_append(out, "RGRID_BUNDLE_TOKEN", data->bundle_token, err);
 }
@@ -98,6 +101,23 @@ static int check_words(const struct user_data *data, struct error *err)
 	if (bytes == 0 || strspn(data->bundle_token, token_characters) != bytes)
 		return error_set(err, ERR_INVALID, "the bundle's token is none");
 	return 0;
+}
+
+static void worker_append(struct buf *out)
+{
+	file_append(out, "/etc/systemd/system/rgrid-worker.service", "0644", worker_unit);
+	file_append(out, "/etc/systemd/system/rgrid-deadline.service", "0644",
+		    worker_deadline_unit);
+}
+
+/* Not by cloud-init itself, whose traces it removes: when that has ended. */
+static void builder_append(struct buf *out)
+{
+	file_append(out, "/usr/local/lib/rgrid/bake", "0755", worker_bake_script);
+	buf_append_str(out, "runcmd:\n- [systemd-run, --unit=rgrid-bake, --no-block, "
+			    "--property=After=cloud-final.service, "
+			    "--property=StandardError=journal+console, "
+			    "/usr/local/lib/rgrid/bake]\n");
 }
 
 /* The machine's time to start is counted from here, whatever becomes of the script. */
@@ -129,10 +149,12 @@ int user_data_build(const struct user_data *data, char **ret, struct error *err)
 	file_append(&out, "/etc/rgrid/worker.env", "0600", lasting.data);
 	file_append(&out, "/etc/rgrid/first.env", "0600", first.data);
 	file_append(&out, "/usr/local/lib/rgrid/boot", "0755", worker_boot_script);
-	file_append(&out, "/etc/systemd/system/rgrid-worker.service", "0644", worker_unit);
-	file_append(&out, "/etc/systemd/system/rgrid-deadline.service", "0644",
-		    worker_deadline_unit);
-	commands_append(&out, data);
+	if (data->is_builder) {
+		builder_append(&out);
+	} else {
+		worker_append(&out);
+		commands_append(&out, data);
+	}
 	if (out.overflowed || lasting.overflowed || first.overflowed)
 		return error_set(err, ERR_TOO_LARGE,
 				 "a machine can be told at most %zu bytes: the CA or the login is "

@@ -16,6 +16,9 @@
 #define USER_DATA_BYTES_MAX ((size_t)32 * 1024) /* the provider's */
 
 struct user_data {
+	/* No worker: an image is to be made of the machine, which fetches the programs, forgets
+	 * everything else and powers itself off. Without login, slots, lost_ms_max. */
+	bool is_builder;
 	const char *worker_name;
 	uint32_t slots;
 	const char *api_url; /* of the workers' listener: "https://10.0.1.2:8443" */

@@ -81,15 +81,41 @@ boot() { # more variables
 check "the script fetches the programs over TLS" boot
 check "… which are there" cmp "$TEST_DIR/opt/current/bin/rgrid-worker" "$TEST_DIR/rgrid-worker"
 check_output "… with its token" "/bundle/$digest.tar.gz Bearer token" cat "$TEST_DIR/requests"
+mv "$TEST_DIR/opt/$digest" "$TEST_DIR/opt/$(printf '0%.0s' {1..64})"
+check "one that has another bundle, of an older image, downloads its own" boot
+check_output "… and takes that" "$digest" readlink "$TEST_DIR/opt/current"
 kill "$server"
 wait "$server" 2>/dev/null
 server=
 check "a machine that has them downloads nothing" boot
+
+# Of a machine of which an image is made, the programs are left, and nothing of its own.
+bake() { # whether boot succeeds
+	mkdir -p "$TEST_DIR/image/usr/local/lib/rgrid" "$TEST_DIR"/image/etc/{rgrid,ssh} "$TEST_DIR/image/var/lib/cloud/instances/7" \
+		"$TEST_DIR"/image/opt/rgrid/"$digest"/bin "$TEST_DIR/stub"
+	printf '#!/bin/sh\n%s\n' "$1" >"$TEST_DIR/image/usr/local/lib/rgrid/boot"
+	printf '#!/bin/sh\necho "$(basename "$0")" "$@" >>"%s"\n' "$TEST_DIR/stub/done" | tee "$TEST_DIR/stub/cloud-init" >"$TEST_DIR/stub/systemctl"
+	chmod +x "$TEST_DIR/image/usr/local/lib/rgrid/boot" "$TEST_DIR/stub/cloud-init" "$TEST_DIR/stub/systemctl"
+	: >"$TEST_DIR/stub/done"
+	echo token >"$TEST_DIR/image/etc/rgrid/first.env"
+	echo key >"$TEST_DIR/image/etc/ssh/ssh_host_ed25519_key"
+	echo token >"$TEST_DIR/image/var/lib/cloud/instances/7/user-data.txt"
+	echo 0123 >"$TEST_DIR/image/etc/machine-id"
+	env PATH="$TEST_DIR/stub:$PATH" RGRID_ROOT="$TEST_DIR/image" sh packaging/worker/bake.sh
+}
+check_exit 1 "a builder without its bundle fails" bake false
+check_output "… and stays on" "" cat "$TEST_DIR/stub/done"
+check "a builder that has it" bake true
+check_output "… powers itself off in the end" "systemctl poweroff" tail -n 1 "$TEST_DIR/stub/done"
+check_exit 1 "… with no token" grep -rq token "$TEST_DIR/image"
+check_output "… and nothing but the programs and an empty machine id" "./etc/machine-id 0" \
+	sh -c 'cd "$1" && find . -type f -printf "%p %s\n"' sh "$TEST_DIR/image"
+check "… which are there" test -d "$TEST_DIR/image/opt/rgrid/$digest/bin"
 rm -rf "$TEST_DIR/opt"
 check_exit 1 "without the control plane it ends at its deadline" boot
 check "… with no programs" test ! -e "$TEST_DIR/opt/current"
 if command -v shellcheck >/dev/null; then
-	check "the script is a clean one" shellcheck packaging/worker/boot.sh
+	check "the scripts are clean ones" shellcheck packaging/worker/boot.sh packaging/worker/bake.sh
 fi
 
 # Units --------------------------------------------------------------------------------------------

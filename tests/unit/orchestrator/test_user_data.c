@@ -71,6 +71,29 @@ TEST(secrets_stand_in_the_file_that_is_removed_alone)
 			  "RGRID_BUNDLE_TOKEN=\"abc\"\n");
 }
 
+TEST(a_builder_is_told_of_no_worker)
+{
+	struct user_data data = sample();
+	struct error err;
+	CLEANUP(cleanup_free) char *text = NULL;
+	CLEANUP(cleanup_free) char *boot = NULL;
+	CLEANUP(cleanup_free) char *worker_boot = NULL;
+	CLEANUP(cleanup_free) char *worker = NULL;
+	CLEANUP(cleanup_free) char *first = NULL;
+
+	EXPECT_OK(user_data_build(&data, &worker, &err), err);
+	data.is_builder = true;
+	data.login = NULL;
+	EXPECT_OK(user_data_build(&data, &text, &err), err);
+	first = file_of(text, "/etc/rgrid/first.env");
+	EXPECT_STR(first, "RGRID_BUNDLE_TOKEN=\"abc\"\n");
+	boot = file_of(text, "/usr/local/lib/rgrid/boot");
+	worker_boot = file_of(worker, "/usr/local/lib/rgrid/boot");
+	EXPECT_STR(boot, worker_boot);
+	EXPECT(strstr(text, "/usr/local/lib/rgrid/bake") != NULL);
+	EXPECT(strstr(text, "rgrid-worker.service") == NULL);
+}
+
 TEST(what_a_shell_would_run_is_quoted)
 {
 	struct user_data data = sample();
