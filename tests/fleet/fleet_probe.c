@@ -8,7 +8,7 @@
  *	stop            ends
  *
  * Options: max, min, warm, slots, orphan_ms, bake_ms, ipv4, network, margin_ms, spread, sweep_ms.
-*/
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
