@@ -1,6 +1,7 @@
-/* policy_bench [SVG-FILE]: what a day costs, and how long jobs wait, by RGrid's decision and by
- * simple rules. Prints the table of docs/benchmarks.md, and draws it. Pure simulation, no clock:
- * the same numbers on every machine. */
+/* policy_bench [SVG-FILE | WORKERS]: what a day costs, and how long jobs wait, by RGrid's decision,
+ * by simple rules, and by an oracle. Prints the table of docs/benchmarks.md, and draws it; given a
+ * number, of fleets of up to so many workers alone. Pure simulation, no clock: the same numbers on
+ * every machine. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,8 +57,10 @@ static void draw_point(FILE *svg, const struct rule *rule, size_t size,
 
 int main(int argc, char **argv)
 {
-	CLEANUP(cleanup_file) FILE *svg = argc > 1 ? fopen(argv[1], "we") : NULL;
-	if (argc > 1 && svg == NULL) {
+	uint64_t max = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	bool draws = argc > 1 && max == 0;
+	CLEANUP(cleanup_file) FILE *svg = draws ? fopen(argv[1], "we") : NULL;
+	if (draws && svg == NULL) {
 		perror(argv[1]);
 		return 1;
 	}
@@ -68,6 +71,8 @@ int main(int argc, char **argv)
 	       "95 %%, s | servers made |\n|--:|--:|---|--:|--:|--:|--:|--:|\n");
 	for (size_t size = 0; size < ARRAY_SIZE(sizes); size++) {
 		struct day day;
+		if (max != 0 && sizes[size] > max)
+			break;
 		day_init(&day, sizes[size], SEED);
 		for (size_t i = 0; i < RULES; i++) {
 			struct day_result result;

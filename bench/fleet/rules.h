@@ -1,4 +1,5 @@
-/* The rules that are compared: RGrid's own decision, and what simple autoscalers do. */
+/* The rules that are compared: RGrid's own decision, what simple autoscalers do, and what one could
+ * do who knew the day. */
 #pragma once
 
 #include "day.h"
@@ -8,5 +9,5 @@ struct rule {
 	const char *colour;
 	void (*run)(struct day *day);
 };
-#define RULES 4
+#define RULES 5
 extern const struct rule rules[RULES];
