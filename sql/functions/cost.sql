@@ -26,6 +26,23 @@ AS $$
 	GROUP BY j.project_id, l.batch_id;
 $$;
 
+-- What is in no day's sum and no batch's yet: what runs, and what has ended since the last fold.
+CREATE FUNCTION rg.cost_open() RETURNS TABLE (project_id bigint, batch_id bigint, cost_micros bigint)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.project_id, r.batch_id, r.cost_micros FROM rg.cost_running() r
+	UNION ALL
+	SELECT j.project_id, a.batch_id,
+		sum(rg.attempt_cost(w.price_hour_micros, w.slots, a.finished_at - a.started_at))::bigint
+	FROM rg.attempt a
+	JOIN rg.job j ON j.id = a.job_id
+	JOIN rg.worker w ON w.id = a.worker_id
+	WHERE a.finished_at > (SELECT g.cost_folded_at FROM rg.grid g) AND a.started_at IS NOT NULL
+		AND w.price_hour_micros > 0
+	GROUP BY j.project_id, a.batch_id;
+$$;
+
 -- Adds up what ended attempts have cost. Those of the last ten seconds are left to the next time: their
 -- transactions may still run.
 CREATE FUNCTION rg.cost_fold() RETURNS void
@@ -67,8 +84,8 @@ LANGUAGE sql
 AS $$
 	SELECT b.id FROM rg.batch b
 	WHERE b.max_cost_micros IS NOT NULL AND b.cancelled_at IS NULL
-		AND b.cost_micros + coalesce((SELECT sum(r.cost_micros) FROM rg.cost_running() r
-			WHERE r.batch_id = b.id), 0) >= b.max_cost_micros
+		AND b.cost_micros + coalesce((SELECT sum(o.cost_micros) FROM rg.cost_open() o
+			WHERE o.batch_id = b.id), 0) >= b.max_cost_micros
 	ORDER BY b.id;
 $$;
 
@@ -79,8 +96,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT (coalesce((SELECT sum(d.cost_micros) FROM rg.cost_day d WHERE d.project_id = p_project
 			AND d.day >= date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)
-		+ coalesce((SELECT sum(r.cost_micros) FROM rg.cost_running() r
-			WHERE r.project_id = p_project), 0))::bigint;
+		+ coalesce((SELECT sum(o.cost_micros) FROM rg.cost_open() o
+			WHERE o.project_id = p_project), 0))::bigint;
 $$;
 
 CREATE FUNCTION rg.is_held(p_project bigint) RETURNS boolean

@@ -18,11 +18,11 @@ project=$(sql "SELECT id FROM rg.project WHERE name = 'one'")
 # A worker with two slots at 0.0088 euros an hour, that ran a job for half an hour yesterday.
 worker=$(sql "INSERT INTO rg.worker (name, login, state, slots, price_hour_micros, joined_at, last_seen)
 	VALUES ('w', 'rgrid_w_test', 2, 2, 8800, now(), now()) RETURNING id")
-ran() { # job duration
+ran() { # job duration [how long ago it ended]
 	sql "DELETE FROM rg.ready WHERE job_id = $1;
 		INSERT INTO rg.attempt (job_id, attempt, outcome, final, worker_id, started_at, finished_at)
-		VALUES ($1, 1, 1, true, $worker, now() - interval '1 minute' - interval '$2',
-			now() - interval '1 minute')"
+		VALUES ($1, 1, 1, true, $worker, now() - interval '${3-1 minute}' - interval '$2',
+			now() - interval '${3-1 minute}')"
 }
 number_of() { sql "SELECT max(id) FROM rg.job WHERE project_id = $project"; }
 
@@ -71,6 +71,13 @@ is "a limit is set" 200
 has "most of it is spent" .status warning
 tick
 check_output "which is noted once" 1 sql "SELECT count(*) FROM rg.event WHERE kind = 'project.warned'"
+submit >/dev/null
+ended=$(number_of)
+ran "$ended" '5 minutes' '0 s'
+tick
+req GET /api/v1/cost
+has "what has ended at this moment counts" '[.month.status, .month.cost_micros]' '["held",2566]'
+sql "DELETE FROM rg.attempt WHERE job_id = $ended"
 req PUT /api/v1/cost/limit -d '{"monthly_limit_micros":2000}' -H 'Content-Type: application/json'
 has "reached, it holds" .status held
 req GET "/api/v1/jobs/$waiting/explain"
