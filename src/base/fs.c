@@ -71,6 +71,20 @@ int fs_read(int dir_fd, const char *path, struct buf *out, struct error *err)
 	return read_to_end(fd, path, out, err);
 }
 
+int fs_read_regular(const char *path, struct buf *out, struct error *err)
+{
+	/* A pipe would hold the open up until somebody writes into it. */
+	CLEANUP(cleanup_fd)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) != 0)
+		return error_set_errno(err, code_of(errno), errno, "cannot read %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_set(err, ERR_INVALID, "%s is not a regular file", path);
+	return read_to_end(fd, path, out, err);
+}
+
 /* Makes the rename of a name in that directory durable. */
 static int sync_directory_of(const char *path, struct error *err)
 {

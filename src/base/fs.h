@@ -11,6 +11,9 @@
 
 /* Appends the file's bytes; ERR_TOO_LARGE when over the buf's maximum. dir_fd may be AT_FDCWD. */
 MUST_CHECK int fs_read(int dir_fd, const char *path, struct buf *out, struct error *err);
+/* As fs_read, of a file that somebody less trusted has named or made: a symlink, a device, a pipe
+ * or a directory is ERR_INVALID. */
+MUST_CHECK int fs_read_regular(const char *path, struct buf *out, struct error *err);
 /* Writes beside, fsyncs, renames over, fsyncs the directory: the old or the new, never half. */
 MUST_CHECK int fs_write_atomic(const char *path, const void *data, size_t bytes, mode_t mode,
 			       struct error *err);

@@ -116,3 +116,19 @@ bool ipv4_range_is_private(struct ipv4_range range)
 	}
 	return false;
 }
+
+bool ipv4_is_public(uint32_t address)
+{
+	static const struct ipv4_range others[] = {{0x00000000, 8},
+						   {0x64400000, 10},
+						   {0x7f000000, 8},
+						   {0xa9fe0000, 16},
+						   {0xe0000000, 3}};
+	const struct ipv4_range alone = {address, ADDRESS_BITS};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (ipv4_range_has(others[i], address))
+			return false;
+	}
+	return !ipv4_range_is_private(alone);
+}

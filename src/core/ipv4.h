@@ -26,3 +26,6 @@ bool ipv4_range_overlaps(struct ipv4_range a, struct ipv4_range b);
 bool ipv4_range_equals(struct ipv4_range a, struct ipv4_range b);
 /* Of the private ranges of RFC 1918, as a whole. */
 bool ipv4_range_is_private(struct ipv4_range range);
+/* Of one machine on the internet: not "this network", loopback, link-local, private, shared behind
+ * providers' NAT, multicast or above. Ranges for documentation and benchmarks count as public. */
+bool ipv4_is_public(uint32_t address);

@@ -323,9 +323,11 @@ static const char network_rollback_description[] =
 static const char db_expose_description[] =
 	"Makes a PostgreSQL of Debian's listen on localhost and the private address alone: a "
 	"certificate under a private CA, a marked block in pg_hba.conf, a firewall table that "
-	"takes the port from the private side only, and then the proof. Run it again whenever you "
-	"like. Needs root. Without a private network, --public-ip and one --public-worker for "
-	"each worker open the public address to these alone.";
+	"takes its port and the workers' API's from the private side only, and then the proof. Run "
+	"it again whenever you like. Needs root. Without a private network, --public-ip and one "
+	"--public-worker for each worker open the public address to these alone; --public-workers "
+	"reads them from the orchestrator's file. Without these the public address is closed "
+	"again.";
 
 static const char server_setup_description[] =
 	"Makes of this Debian the control server: the user rgrid, database and logins in "
@@ -364,6 +366,7 @@ static const struct rgridd_verb verbs[] = {
 	{"db expose", "[options]", "Let workers reach PostgreSQL over the private network",
 	 CONF_OPERATOR, 0,
 	 "cluster database private-ip db-subnet orchestrator-env pki-dir public-ip public-worker "
+	 "public-workers "
 	 "rotate-certificate undo dry-run json",
 	 run_db_expose, db_expose_description},
 	{"server setup", "[options]", "Make of this machine the control server", CONF_SERVER, 0,
@@ -476,6 +479,11 @@ static size_t expose_options(const struct rgridd_verb *verb, struct db_expose_op
 		{"public-worker",
 		 OPT_LIST(0, "public-worker", "ADDRESS/32", &expose->public_workers,
 			  "With --public-ip: a worker's address; repeatable", NULL)},
+		{"public-workers",
+		 OPT_STR(0, "public-workers", "FILE", &expose->public_workers_file,
+			 "Workers' addresses in the orchestrator's file; with --public-ip "
+			 "or " DB_EXPOSE_PUBLIC_IP " in its environment",
+			 "file")},
 		{"rotate-certificate",
 		 OPT_FLAG(0, "rotate-certificate", &expose->rotate_certificate,
 			  "Make a new server certificate; connections stay")},

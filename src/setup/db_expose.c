@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "core/address_list.h"
+#include "core/ipv4.h"
 #include "setup/db_expose_steps.h"
 #include "setup/db_proof.h"
 #include "setup/env_file.h"
@@ -14,6 +17,7 @@
 #define HOST_NAME_BYTES 254
 #define VERSION_NUM_MIN (PG_VERSION_MIN * 10000)
 #define PG_VERSION_MIN	15
+#define ROUNDS_MAX	100 /* a list that changes all the time is looked at again later */
 
 char *db_expose_database(const struct conf *conf)
 {
@@ -52,10 +56,29 @@ void db_expose_paths_release(struct db_expose_paths *paths)
 	*paths = (struct db_expose_paths){0};
 }
 
+uint64_t db_expose_api_port(const char *env_file)
+{
+	CLEANUP(cleanup_buf) struct buf url;
+	struct error ignored = {0};
+	uint64_t port = 0;
+
+	buf_init(&url, ENV_FILE_BYTES_MAX);
+	const char *colon = env_file_find(env_file, "RGRID_WORKER_API_URL", &url) && url.bytes > 0
+				    ? strrchr(url.data, ':')
+				    : NULL;
+	return colon != NULL && parse_u64(colon + 1, 1, UINT16_MAX, &port, &ignored) == 0
+		       ? port
+		       : DB_EXPOSE_API_PORT;
+}
+
 /* What the options and their defaults come to, with the memory behind it. */
 struct wish {
 	char *database;
 	struct env_values env;
+	struct buf public_ip;	  /* as the environment file has it */
+	struct address_list list; /* as public_workers_file has it */
+	char (*texts)[IPV4_RANGE_BYTES];
+	const char **listed; /* list, as ranges */
 	const char *subnet[1];
 	const char *ip[1];
 	char host[HOST_NAME_BYTES];
@@ -65,6 +88,9 @@ struct wish {
 static void wish_release(struct wish *wish)
 {
 	free(wish->database);
+	free(wish->texts);
+	free(wish->listed);
+	buf_release(&wish->public_ip);
 }
 
 static void task_release(struct db_task *task)
@@ -80,6 +106,8 @@ static const char *choose_ip(const struct db_expose_options *options, const stru
 
 	if (options->public_ip != NULL)
 		return options->public_ip;
+	if (wish->public_ip.bytes > 0)
+		return wish->public_ip.data;
 	if (options->private_ip != NULL)
 		return options->private_ip;
 	if (from_environment != NULL && from_environment[0] != '\0')
@@ -96,19 +124,80 @@ static bool host_name(char out[HOST_NAME_BYTES])
 	       out[strspn(out, chars)] == '\0';
 }
 
+static int check_options(const struct db_expose_options *options, struct error *err)
+{
+	bool has_file = options->public_workers_file != NULL;
+	bool has_workers = options->public_workers.count > 0;
+
+	if (options->undo || (has_file && !has_workers) ||
+	    (!has_file && has_workers == (options->public_ip != NULL)))
+		return 0;
+	(void)error_set(err, ERR_INVALID,
+			has_file ? "--public-workers and --public-worker exclude each other"
+				 : "--public-ip and --public-worker are only good together");
+	return error_hint(err, "--public-ip is this server's address, --public-worker ADDRESS/32 a "
+			       "worker's, --public-workers a file of them");
+}
+
+/* The address and the workers of a grid whose orchestrator names them. The environment has the last
+ * word: in a grid with a private network an old list opens nothing. */
+static int read_list(const struct db_expose_options *options, const char *env_file,
+		     struct wish *wish, struct error *err)
+{
+	const char *path = options->public_workers_file;
+	CLEANUP(cleanup_buf) struct buf text;
+
+	if (wish->env.network_id[0] != '\0') {
+		(void)error_set(err, ERR_CONFLICT,
+				"the private network is on: %s sets " ENV_NETWORK_ID, env_file);
+		return error_hint(err, "rgrid network rollback switches it off");
+	}
+	if (options->public_ip == NULL &&
+	    (!env_file_find(env_file, DB_EXPOSE_PUBLIC_IP, &wish->public_ip) ||
+	     wish->public_ip.bytes == 0)) {
+		(void)error_set(err, ERR_INVALID, "this server's public address is not known");
+		return error_hint(err, "--public-ip, or " DB_EXPOSE_PUBLIC_IP " in %s", env_file);
+	}
+	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
+	if (fs_read_regular(path, &text, err) < 0)
+		return -1;
+	if (address_list_parse(text.data, text.bytes, &wish->list, err) < 0) {
+		(void)error_wrap(err, "%s", path);
+		return error_hint(err,
+				  "nothing was changed; the file is the orchestrator's to write");
+	}
+	wish->texts = xcalloc(wish->list.count + 1, sizeof(*wish->texts));
+	wish->listed = xcalloc(wish->list.count + 1, sizeof(*wish->listed));
+	for (size_t i = 0; i < wish->list.count; i++) {
+		char address[IPV4_BYTES];
+		(void)snprintf(wish->texts[i], sizeof(wish->texts[i]), "%s/32",
+			       ipv4_format(wish->list.items[i], address));
+		wish->listed[i] = wish->texts[i];
+	}
+	return 0;
+}
+
+static void choose_sources(const struct db_expose_options *options, const struct wish *wish,
+			   struct db_exposure *exposure)
+{
+	exposure->is_public = options->public_ip != NULL || options->public_workers_file != NULL;
+	exposure->sources = exposure->is_public ? options->public_workers.items : wish->subnet;
+	exposure->source_count = exposure->is_public ? options->public_workers.count : 1;
+	if (options->public_workers_file != NULL) {
+		exposure->sources = wish->listed;
+		exposure->source_count = wish->list.count;
+	}
+}
+
 static int wish_make(const struct db_expose_options *options, struct wish *wish,
 		     struct db_task *task, struct error *err)
 {
-	bool is_public = options->public_ip != NULL;
+	const char *env_file = options->env_file != NULL ? options->env_file : ENV_FILE_DEFAULT;
 
-	if (is_public != (options->public_workers.count > 0) && !options->undo) {
-		(void)error_set(err, ERR_INVALID,
-				"--public-ip and --public-worker are only good together");
-		return error_hint(err, "--public-ip is this server's address, --public-worker "
-				       "ADDRESS/32 a worker's");
-	}
-	if (env_file_read(options->env_file != NULL ? options->env_file : ENV_FILE_DEFAULT,
-			  &wish->env, NULL, err) < 0)
+	buf_init(&wish->public_ip, ENV_FILE_BYTES_MAX);
+	if (check_options(options, err) < 0 || env_file_read(env_file, &wish->env, NULL, err) < 0 ||
+	    (options->public_workers_file != NULL && !options->undo &&
+	     read_list(options, env_file, wish, err) < 0))
 		return -1;
 	wish->database = options->database != NULL ? xstrdup(options->database)
 						   : db_expose_database(options->conf);
@@ -122,10 +211,9 @@ static int wish_make(const struct db_expose_options *options, struct wish *wish,
 	task->exposure = (struct db_exposure){
 		.database = wish->database,
 		.ip = wish->ip[0],
-		.sources = is_public ? options->public_workers.items : wish->subnet,
-		.source_count = is_public ? options->public_workers.count : 1,
-		.is_public = is_public,
+		.api_port = db_expose_api_port(env_file),
 	};
+	choose_sources(options, wish, &task->exposure);
 	/* What is taken back need not be what these options would open. */
 	return options->undo ? 0 : db_exposure_check(&task->exposure, err);
 }
@@ -234,7 +322,8 @@ static int run_steps(struct db_task *task, struct error *err)
 	return 0;
 }
 
-int db_expose(const struct db_expose_options *options, struct error *err)
+static int expose(const struct db_expose_options *options, struct address_list *ret_list,
+		  struct error *err)
 {
 	CLEANUP(wish_release) struct wish wish = {0};
 	CLEANUP(task_release)
@@ -247,5 +336,35 @@ int db_expose(const struct db_expose_options *options, struct error *err)
 		return -1;
 	if (task.exposure.is_public && !options->undo)
 		announce_public(&task);
+	*ret_list = wish.list;
 	return run_steps(&task, err);
+}
+
+/* Whether the file says something else now. What cannot be read is for the next run to refuse. */
+static bool list_has_changed(const char *path, const struct address_list *seen)
+{
+	CLEANUP(cleanup_buf) struct buf text;
+	struct address_list now = {.count = 0};
+	struct error ignored = {0};
+
+	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
+	return fs_read_regular(path, &text, &ignored) == 0 &&
+	       address_list_parse(text.data, text.bytes, &now, &ignored) == 0 &&
+	       !address_list_equals(&now, seen);
+}
+
+int db_expose(const struct db_expose_options *options, struct error *err)
+{
+	const char *file = options->undo ? NULL : options->public_workers_file;
+	struct address_list seen = {.count = 0};
+
+	/* systemd starts nothing for a change that it sees while we run. */
+	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+		if (expose(options, &seen, err) < 0)
+			return -1;
+		if (file == NULL || options->dry_run || options->json ||
+		    !list_has_changed(file, &seen))
+			break;
+	}
+	return 0;
 }

@@ -1,5 +1,7 @@
 /* `rgrid db expose`: a Debian PostgreSQL that workers reach over the private network, and nobody
- * else from anywhere. Needs root.
+ * else from anywhere. Needs root. Without a private network the workers are named, one address
+ * each: by the operator, or by the orchestrator in a file (core/address_list.h), which is believed
+ * only as far as it names single public addresses.
  *
  * It is a list of steps. Each looks whether there is something to do, so that a second run changes
  * nothing, and a run that was cut off is completed by the next; after each of them PostgreSQL
@@ -18,6 +20,10 @@
 #define DB_EXPOSE_IP_DEFAULT	 "10.0.1.2"
 #define DB_EXPOSE_SUBNET_DEFAULT "10.0.1.0/24"
 #define DB_EXPOSE_DATABASE	 "rgrid"
+#define DB_EXPOSE_API_PORT	 8443
+#define DB_EXPOSE_PUBLIC_IP	 "RGRID_PUBLIC_DB_IP"
+/* Where the orchestrator's list is, unless it is told otherwise. */
+#define DB_EXPOSE_PUBLIC_WORKERS "/var/lib/rgrid/public-workers"
 /* Tests name a step here, after which the process kills itself; not for users. */
 #define DB_EXPOSE_DIE_VARIABLE "RGRID_TEST_DIE_AFTER"
 
@@ -29,8 +35,10 @@ struct db_expose_options {
 	const char *subnet;	/* NULL: the default */
 	const char *env_file;	/* the orchestrator's; NULL: the default */
 	const char *pki_dir;	/* NULL: the default */
-	const char *public_ip;	/* with public_workers: this server's public address */
+	const char *public_ip;	/* this server's public address; with one of: */
 	struct opt_list public_workers;
+	const char
+		*public_workers_file; /* the orchestrator's list; the address may be in env_file */
 	bool rotate_certificate, undo, dry_run, json;
 };
 
@@ -50,5 +58,7 @@ void db_expose_paths_make(const struct pg_debian *cluster, const struct pg_in_fo
 			  const char *pki_dir, struct db_expose_paths *ret);
 void db_expose_paths_release(struct db_expose_paths *paths);
 #define cleanup_db_expose_paths db_expose_paths_release
+/* The port in RGRID_WORKER_API_URL of the orchestrator's environment file; else the default. */
+uint64_t db_expose_api_port(const char *env_file);
 /* The database's name as the configuration says, to be freed. */
 char *db_expose_database(const struct conf *conf);

@@ -109,9 +109,9 @@ static int look_firewall(struct db_task *task, bool *ret_needed, struct error *e
 	struct firewall_state state = {0};
 
 	note(task,
-	     "firewall table inet " DB_FIREWALL_TABLE ": port %u from loopback and, at %s, "
+	     "firewall table inet " DB_FIREWALL_TABLE ": ports %u and %u from loopback and, at %s, "
 	     "from %s%s",
-	     (unsigned)task->exposure.port, task->exposure.ip,
+	     (unsigned)task->exposure.port, (unsigned)task->exposure.api_port, task->exposure.ip,
 	     task->exposure.source_count > 0 ? task->exposure.sources[0] : "nowhere",
 	     task->exposure.source_count > 1 ? ", …" : "");
 	if (db_firewall_look(&task->exposure, &state, err) < 0)

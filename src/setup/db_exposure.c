@@ -13,9 +13,11 @@ static int check_source(const struct db_exposure *exposure, const char *text, st
 	if (ipv4_range_parse(text, &range, err) < 0)
 		return -1;
 	if (exposure->is_public) {
-		if (range.prefix == 32)
+		if (range.prefix == 32 && ipv4_is_public(range.first))
 			return 0;
-		(void)error_set(err, ERR_INVALID, "%s is more than one address", text);
+		(void)error_set(err, ERR_INVALID, "%s is %s", text,
+				range.prefix < 32 ? "more than one address"
+						  : "not a public address");
 		return error_hint(err, "give each worker's address with /32");
 	}
 	if (ipv4_range_is_private(range))
@@ -43,6 +45,8 @@ int db_exposure_check(const struct db_exposure *exposure, struct error *err)
 	if (ip == 0 || ip >> 24 == 127 || ip >= 0xe0000000)
 		return error_set(err, ERR_INVALID, "%s is no address of one machine on a network",
 				 exposure->ip);
+	if (exposure->is_public && !ipv4_is_public(ip))
+		return error_set(err, ERR_INVALID, "%s is not a public address", exposure->ip);
 	if (exposure->source_count > DB_EXPOSURE_SOURCES_MAX)
 		return error_set(err, ERR_TOO_LARGE, "%zu workers, %d at most",
 				 exposure->source_count, DB_EXPOSURE_SOURCES_MAX);
@@ -90,21 +94,23 @@ void db_exposure_hba(const struct db_exposure *exposure, struct buf *out)
 
 static void append_rules(const struct db_exposure *exposure, const char *mark, struct buf *out)
 {
-	unsigned port = (unsigned)exposure->port;
+	CLEANUP(cleanup_free)
+	char *ports = xasprintf("tcp dport { %u, %u }", (unsigned)exposure->port,
+				(unsigned)exposure->api_port);
 
 	/* The address must be one of the interface that the packet came in by: Linux answers for
 	 * all its addresses on every interface, so that a host route to the private address through
 	 * the public side would do. No interface is named: names and numbers change. */
-	buf_appendf(out, "\t\ttcp dport %u iif \"lo\" accept\n", port);
+	buf_appendf(out, "\t\t%s iif \"lo\" accept\n", ports);
 	if (exposure->source_count > 0) {
-		buf_appendf(out, "\t\ttcp dport %u ip daddr %s ip saddr {", port, exposure->ip);
+		buf_appendf(out, "\t\t%s ip daddr %s ip saddr {", ports, exposure->ip);
 		for (size_t i = 0; i < exposure->source_count; i++)
 			buf_appendf(out, "%s %s", i > 0 ? "," : "", exposure->sources[i]);
 		buf_append_str(out, " } fib daddr . iif type local accept\n");
 	} else {
-		buf_appendf(out, "\t\ttcp dport %u ip daddr %s drop\n", port, exposure->ip);
+		buf_appendf(out, "\t\t%s ip daddr %s drop\n", ports, exposure->ip);
 	}
-	buf_appendf(out, "\t\ttcp dport %u drop", port);
+	buf_appendf(out, "\t\t%s drop", ports);
 	if (mark != NULL)
 		buf_appendf(out, " comment \"rgrid %s\"", mark);
 	buf_append_str(out, "\n");
@@ -139,7 +145,7 @@ void db_firewall_unit(const char *rules_path, struct buf *out)
 	buf_appendf(out,
 		    "# Written by rgrid db expose; rgrid db expose --undo removes it.\n"
 		    "[Unit]\n"
-		    "Description=RGrid: who reaches PostgreSQL's port\n"
+		    "Description=RGrid: who reaches PostgreSQL and the workers' API\n"
 		    "DefaultDependencies=no\n"
 		    "After=local-fs.target nftables.service\n"
 		    "PartOf=nftables.service\n"
@@ -155,6 +161,26 @@ void db_firewall_unit(const char *rules_path, struct buf *out)
 		    "[Install]\n"
 		    "WantedBy=multi-user.target nftables.service\n",
 		    rules_path);
+}
+
+size_t db_hba_sources(char *text, const char **ret, size_t max)
+{
+	static const char before[] = " +rgrid_worker ";
+	bool inside = false;
+	size_t count = 0;
+
+	for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n")) {
+		inside = str_eq(line, DB_HBA_BEGIN) || (inside && !str_eq(line, DB_HBA_END));
+		char *source = inside ? strstr(line, before) : NULL;
+		if (source == NULL)
+			continue;
+		source += strlen(before);
+		source[strcspn(source, " ")] = '\0';
+		if (count < max)
+			ret[count] = source;
+		count++;
+	}
+	return count;
 }
 
 static size_t line_bytes(const char *at, const char *end)

@@ -60,7 +60,8 @@ struct view {
 	struct db_expose_paths paths;
 	char *database;
 	char ip[IPV4_BYTES];
-	const char *sources[1];
+	const char **sources;
+	struct buf hba; /* what the sources of a public address point into */
 	struct db_exposure exposure;
 	bool has_conf; /* the drop-in exists */
 };
@@ -71,6 +72,8 @@ static void view_release(struct view *view)
 	pg_in_force_release(&view->in_force);
 	db_expose_paths_release(&view->paths);
 	free(view->database);
+	free(view->sources);
+	buf_release(&view->hba);
 }
 
 /* "listen_addresses = 'localhost,10.0.1.2'" of the drop-in. */
@@ -93,11 +96,44 @@ static void read_ip(struct view *view)
 		(void)snprintf(view->ip, sizeof(view->ip), "%.*s", (int)bytes, at);
 }
 
+/* Whom a public address is open to stands in pg_hba.conf alone. */
+static void read_sources(struct view *view, const char *subnet)
+{
+	struct error err = {0};
+
+	view->sources = xcalloc(DB_EXPOSURE_SOURCES_MAX, sizeof(*view->sources));
+	view->exposure.sources = view->sources;
+	if (!view->exposure.is_public) {
+		view->sources[0] = subnet;
+		view->exposure.source_count = 1;
+		return;
+	}
+	buf_init(&view->hba, DB_TEXT_BYTES_MAX);
+	if (fs_read(AT_FDCWD, view->paths.hba, &view->hba, &err) < 0 || view->hba.bytes == 0)
+		return;
+	size_t count = db_hba_sources(view->hba.data, view->sources, DB_EXPOSURE_SOURCES_MAX);
+	view->exposure.source_count =
+		count < DB_EXPOSURE_SOURCES_MAX ? count : DB_EXPOSURE_SOURCES_MAX;
+}
+
 static const char *pki_dir_of(struct doctor *doctor)
 {
 	const char *named = doctor_options(doctor)->pki_dir;
 
 	return named != NULL ? named : PKI_DIRECTORY_DEFAULT;
+}
+
+/* Whether the orchestrator is told to let workers in on the public side. */
+static bool public_mode(struct doctor *doctor)
+{
+	CLEANUP(cleanup_buf) struct buf ip;
+	const struct env_values *env = NULL;
+	struct error err = {0};
+
+	buf_init(&ip, ENV_FILE_BYTES_MAX);
+	return doctor_env(doctor, &env, NULL, &err) == 0 && env->network_id[0] == '\0' &&
+	       env_file_find(doctor_options(doctor)->env_file, DB_EXPOSE_PUBLIC_IP, &ip) &&
+	       ip.bytes > 0;
 }
 
 /* `before`, then `rgrid db expose` for the cluster that was looked at. */
@@ -111,7 +147,8 @@ static void fix_expose(struct doctor *doctor, struct finding *ret, const char *f
 	va_start(args, format);
 	(void)vsnprintf(before, sizeof(before), format, args);
 	va_end(args);
-	finding_fix(ret, "%srgrid db expose%s%s%s%s", before,
+	finding_fix(ret, "%srgrid db expose%s%s%s%s%s", before,
+		    public_mode(doctor) ? " --public-workers " DB_EXPOSE_PUBLIC_WORKERS : "",
 		    options->cluster != NULL ? " --cluster " : "",
 		    options->cluster != NULL ? options->cluster : "",
 		    options->pki_dir != NULL ? " --pki-dir " : "",
@@ -154,18 +191,17 @@ static bool need_exposed(struct doctor *doctor, struct view *view, struct findin
 		finding_skipped(ret, "the database is not exposed");
 		return false;
 	}
-	view->sources[0] = wish->subnet;
 	view->exposure = (struct db_exposure){
 		.database = view->database,
 		.ip = view->ip,
-		.sources = view->sources,
-		.source_count = 1,
 		.pem = view->paths.pem,
 		.port = view->cluster.port,
+		.api_port = db_expose_api_port(doctor_options(doctor)->env_file),
 		.is_public = ipv4_parse(view->ip, &ip, &err) < 0 ||
 			     ipv4_range_parse(wish->subnet, &subnet, &err) < 0 ||
 			     !ipv4_range_has(subnet, ip),
 	};
+	read_sources(view, wish->subnet);
 	return true;
 }
 
@@ -239,17 +275,33 @@ static bool hba_is_ours(const struct view *view)
 	       wanted.bytes == now.bytes && memcmp(wanted.data, now.data, now.bytes) == 0;
 }
 
-/* Whether a rule lets somebody in who is not on this machine, and how it is wrong to do so; NULL if
- * not. */
-static const char *rule_fault(const PGresult *rules, int row, const char *subnet)
+/* Whether the workers' ranges hold all of the rule's. */
+static bool is_of_workers(const struct db_exposure *exposure, const char *address,
+			  const char *netmask)
 {
-	const char *type = pg_get_text(rules, row, 1);
-	const char *address = pg_get_text(rules, row, 2);
-	const char *method = pg_get_text(rules, row, 4);
 	struct ipv4_range range = {0};
 	struct error err = {0};
 	uint32_t first = 0;
 	uint32_t mask = 0;
+
+	if (ipv4_parse(address, &first, &err) < 0 || ipv4_parse(netmask, &mask, &err) < 0)
+		return false;
+	for (size_t i = 0; i < exposure->source_count; i++) {
+		if (ipv4_range_parse(exposure->sources[i], &range, &err) == 0 &&
+		    (!exposure->is_public || range.prefix == 32) && ipv4_range_has(range, first) &&
+		    ipv4_range_has(range, first | ~mask))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a rule lets somebody in who is not on this machine, and how it is wrong to do so; NULL if
+ * not. */
+static const char *rule_fault(const PGresult *rules, int row, const struct db_exposure *exposure)
+{
+	const char *type = pg_get_text(rules, row, 1);
+	const char *address = pg_get_text(rules, row, 2);
+	const char *method = pg_get_text(rules, row, 4);
 
 	if (str_has_prefix(address, "127.") || str_eq(address, "::1") || str_eq(method, "reject") ||
 	    str_eq(address, "localhost"))
@@ -258,10 +310,7 @@ static const char *rule_fault(const PGresult *rules, int row, const char *subnet
 		return method;
 	if (!str_eq(type, "hostssl"))
 		return "no TLS";
-	if (ipv4_range_parse(subnet, &range, &err) < 0 || ipv4_parse(address, &first, &err) < 0 ||
-	    ipv4_parse(pg_get_text(rules, row, 3), &mask, &err) < 0)
-		return "a range that is not the workers'";
-	return ipv4_range_has(range, first) && ipv4_range_has(range, first | ~mask)
+	return is_of_workers(exposure, address, pg_get_text(rules, row, 3))
 		       ? NULL
 		       : "a range that is not the workers'";
 }
@@ -278,7 +327,7 @@ static void find_rule_fault(const struct view *view, struct finding *ret)
 		return;
 	}
 	for (int row = 0; row < PQntuples(rules); row++) {
-		const char *fault = rule_fault(rules, row, view->sources[0]);
+		const char *fault = rule_fault(rules, row, &view->exposure);
 		if (fault != NULL) {
 			finding_broken(ret, "pg_hba.conf, line %lld, lets %s in with %s",
 				       (long long)pg_get_i64(rules, row, 0),
@@ -292,13 +341,19 @@ static void find_rule_fault(const struct view *view, struct finding *ret)
 static void check_hba(struct doctor *doctor, struct finding *ret)
 {
 	CLEANUP(view_release) struct view view = {0};
+	struct error err = {0};
 
 	if (!need_settings(doctor, &view, ret))
 		return;
-	if (view.exposure.is_public) {
-		finding_warn(ret, "the database is open on the public address %s", view.ip);
-		fix_expose(doctor, ret, "rgrid network setup, then: ");
-	} else if (hba_is_ours(&view)) {
+	bool is_ours = hba_is_ours(&view);
+	if (view.exposure.is_public && is_ours && db_exposure_check(&view.exposure, &err) == 0) {
+		finding_warn(ret,
+			     "the database is open on the public address %s, over TLS, to %zu "
+			     "address%s, one each",
+			     view.ip, view.exposure.source_count,
+			     view.exposure.source_count == 1 ? "" : "es");
+		finding_fix(ret, "rgrid network setup, then: rgrid db expose");
+	} else if (!view.exposure.is_public && is_ours) {
 		finding_ok(ret, "workers of %s, over TLS, with SCRAM; nobody else from outside",
 			   view.sources[0]);
 	} else {
@@ -400,14 +455,14 @@ static void check_firewall(struct doctor *doctor, struct finding *ret)
 				    ": a route through another interface reaches the port");
 	else if (!state.file_has)
 		finding_broken(ret, "table inet " DB_FIREWALL_TABLE " would be gone after a boot");
-	else if (!view.exposure.is_public && !state.kernel_good)
+	else if (!state.kernel_good)
 		finding_broken(ret, "table inet " DB_FIREWALL_TABLE " is not as it should be");
-	else if (!view.exposure.is_public && !state.file_good)
+	else if (!state.file_good)
 		finding_broken(ret, "what loads table inet " DB_FIREWALL_TABLE
 				    " at boot is not as it should be");
 	else
-		finding_ok(ret, "table inet " DB_FIREWALL_TABLE " guards port %u",
-			   (unsigned)view.cluster.port);
+		finding_ok(ret, "table inet " DB_FIREWALL_TABLE " guards ports %u and %u",
+			   (unsigned)view.cluster.port, (unsigned)view.exposure.api_port);
 	if (ret->state == FINDING_BROKEN)
 		fix_expose(doctor, ret, "%s", "");
 }

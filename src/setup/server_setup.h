@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "conf/conf.h"
+#include "setup/db_expose.h"
 
 #define SERVER_USER	    "rgrid"
 #define SERVER_DATABASE	    "rgrid"
@@ -27,7 +28,7 @@
 #define SERVER_API_ENV	    SERVER_ETC_DIR "/api.env"
 #define SERVER_WORKERS_ENV  SERVER_ETC_DIR "/api-workers.env"
 #define SERVER_TLS_FILE	    SERVER_ETC_DIR "/pki/api.pem"
-#define SERVER_WORKERS_PORT 8443
+#define SERVER_WORKERS_PORT DB_EXPOSE_API_PORT
 
 struct server_setup_options {
 	const struct conf *conf;

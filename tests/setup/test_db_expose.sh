@@ -31,6 +31,10 @@ sed -i '1i # ours, by hand' "$config/pg_hba.conf"
 echo "host rgrid other 127.0.0.1/32 scram-sha-256 # by hand, without line end" >>"$config/pg_hba.conf"
 truncate -s -1 "$config/pg_hba.conf"
 sql 'SELECT pg_reload_conf()' >/dev/null
+# Whoever serves the workers' API: here on all addresses, so that the firewall alone decides.
+on ctl python3 -m http.server --bind 0.0.0.0 --directory /run 8443 >"$TEST_DIR/api.log" 2>&1 &
+api_answers() { on "$1" curl -s -o /dev/null --max-time 3 "http://$2:8443/"; }
+check "the workers' API answers" wait_until 30 api_answers wrk 10.0.1.2
 state_no_sizes >"$TEST_DIR/before"
 cp -a "$config/pg_hba.conf" "$TEST_DIR/hba"
 
@@ -59,7 +63,12 @@ check "… which the firewall alone stops" sh -c "
 	nsenter --net=/run/netns/$host_prefix-ctl nft delete table inet rgrid_db
 	! PGCONNECT_TIMEOUT=10 nsenter --net=/run/netns/$host_prefix-out psql 'host=10.0.1.2 port=5433 user=w1 dbname=rgrid' -c '' 2>&1 |
 		grep -q timeout"
+check "… as it does for the workers' API" api_answers out 10.0.1.2
 check "a flushed table is loaded again" rgridd_db
+check "… which guards the workers' API, too" wait_until 10 eval '! api_answers out 10.0.1.2'
+check "… not by the public address either" eval '! api_answers wrk 198.18.0.2'
+check "… and leaves it to workers" api_answers wrk 10.0.1.2
+check "… and to its own machine" api_answers ctl 127.0.0.1
 check "… so that the route is of no use" refused "timeout" login out "host=10.0.1.2 sslmode=require"
 ip -n "$host_prefix-ctl" link set enp7s0 down
 ip -n "$host_prefix-ctl" link set enp7s0 name ens10 up
@@ -143,5 +152,98 @@ check "a worker's public address alone can be let in" rgridd_db --public-ip 198.
 check_output "… that worker is" "TLSv1.3" login wrk "host=198.18.0.2 sslmode=verify-full"
 check "… others are not" refused "timeout" login out "host=198.18.0.2 sslmode=require"
 check "… nor is it without TLS" refused "rejects" login wrk "host=198.18.0.2 sslmode=disable"
+check "an address that is not public is refused" refused "not a public address" \
+	rgridd_db --public-ip 198.18.0.2 --public-worker 10.0.1.3/32
+check "a control server that is not public is refused" refused "not a public address" \
+	rgridd_db --public-ip 10.0.1.2 --public-worker 198.18.0.3/32
+
+# The orchestrator's list of them, made by somebody who is not believed.
+list=$TEST_DIR/workers
+env=$TEST_DIR/orchestrator.env
+listed() { rgridd_db --env-file "$env" --public-workers "$list" "$@"; }
+live() {
+	on ctl nft -s list table inet rgrid_db
+	cat "$config/pg_hba.conf" "$config/conf.d/zz-rgrid.conf"
+}
+live_is() { live | cmp - "$TEST_DIR/live"; }
+printf '198.18.0.3/32\n' >"$list"
+: >"$env"
+check "without this server's address a list is refused" refused "public address is not known" listed
+echo 'RGRID_PUBLIC_DB_IP=198.18.0.2' >"$env"
+echo 'RGRID_NETWORK_ID=1' >>"$env"
+check "where the private network is on, a list is refused" refused "private network is on" listed
+sed -i '/NETWORK_ID/d' "$env"
+check "a list and single workers are refused" refused "exclude each other" listed --public-worker 198.18.0.3/32
+check "a list of workers is opened to" eval 'listed >"$TEST_DIR/said" 2>&1'
+check "… and it is said loudly" grep "WARNING: .* PUBLIC address 198.18.0.2, to 1 worker, over TLS" "$TEST_DIR/said"
+check_output "… the worker in it is let in" "TLSv1.3" login wrk "host=198.18.0.2 sslmode=verify-full"
+check "… and reaches its API" api_answers wrk 198.18.0.2
+check "… others do not" refused "timeout" login out "host=198.18.0.2 sslmode=verify-full"
+check "… nor the API" eval '! api_answers out 198.18.0.2'
+started=$(backends)
+live >"$TEST_DIR/live"
+list_refused() { # why, text
+	printf '%b' "$2" >"$list"
+	refused "$1" listed && live_is
+}
+check "a range in it refuses it all, and what is live stays" list_refused "line 2 is more than one" '198.18.0.9/32\n46.0.0.0/8\n'
+check "… so does everybody" list_refused "line 1 is more than one" '0.0.0.0/0\n'
+check "… an address that is nobody's" list_refused "line 1 is no machine" '0.0.0.0/32\n'
+check "… loopback" list_refused "line 2 is no machine" '198.18.0.9/32\n127.0.0.1/32\n'
+check "… a private address" list_refused "line 1 is no machine" '10.0.1.3/32\n'
+check "… multicast" list_refused "line 1 is no machine" '224.0.0.1/32\n'
+check "… an address without /32" list_refused "line 1 is not an IPv4 address" '198.18.0.9\n'
+check "… words" list_refused "line 1 is not an IPv4 address" '198.18.0.9/32 } accept; #\n'
+check "… an empty line" list_refused "line 2 is not an IPv4 address" '198.18.0.9/32\n\n'
+check "… an address twice" list_refused "line 2 repeats" '198.18.0.9/32\n198.18.0.9/32\n'
+check "… a line without end" list_refused "line 2 has no end" '198.18.0.3/32\n198.18.0.9/3'
+check "… more than there may be" list_refused "larger than" "$(yes 203.0.113.255/32 | head -n 2000)"
+rm "$list"
+check "a list that is not there" refused "cannot read" listed
+printf '198.18.0.9/32\n' >"$TEST_DIR/other"
+ln -s "$TEST_DIR/other" "$list"
+check "a symlink" refused "cannot read" listed
+ln -sf /etc/shadow "$list"
+check "… to a secret" refused "cannot read" listed
+rm "$list"
+mkfifo "$list"
+check "a pipe" refused "not a regular file" listed
+rm "$list"
+mkdir "$list"
+check "a directory" refused "not a regular file" listed
+rmdir "$list"
+check "… all leave what is live" live_is
+
+printf '198.18.0.9/32\n198.18.0.3/32\n' >"$list"
+check "a worker more" listed
+check_output "… is let in" "TLSv1.3" login out "host=198.18.0.2 sslmode=verify-full"
+check_output "… without a restart" "$started" backends
+live >"$TEST_DIR/live"
+check "the same list again" listed
+check "… changes nothing" live_is
+printf '198.18.0.9/32\n' >"$list"
+check "a worker less" listed
+check "… is not let in any more" refused "timeout" login wrk "host=198.18.0.2 sslmode=verify-full"
+check "… and the API is closed to it" eval '! api_answers wrk 198.18.0.2'
+rm -f "$TEST_DIR/said"
+listed >"$TEST_DIR/said" 2>/dev/null &
+listing=$!
+check "while a list is obeyed" wait_until 30 grep -q authority "$TEST_DIR/said"
+printf '198.18.0.3/32\n' >"$TEST_DIR/other"
+mv "$TEST_DIR/other" "$list"
+wait "$listing"
+check_output "… a new one is seen" "TLSv1.3" login wrk "host=198.18.0.2 sslmode=verify-full"
+: >"$list"
+check "an empty list is nobody" listed
+check "… not that worker" refused "timeout" login wrk "host=198.18.0.2 sslmode=verify-full"
+check "… nor its API" eval '! api_answers wrk 198.18.0.2'
+check_output "… without a restart" "$started" backends
+printf '198.18.0.3/32\n' >"$list"
+check "opened once more" listed
+check "private mode closes the public side" rgridd_db
+check "… the database" refused "refused|timeout" login wrk "host=198.18.0.2 sslmode=verify-full"
+check "… the API" eval '! api_answers wrk 198.18.0.2'
+check "… without a trace" eval '! live | grep -F 198.18.'
+check_output "… and workers come by the private side" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
 check "… and it is undone" rgridd_db --undo
 tap_end

@@ -140,5 +140,23 @@ sql "ALTER ROLE w1 NOCREATEDB"
 sql "GRANT pg_read_all_data TO w1"
 check_output "… by way of a role" "db-rights=broken" finds
 sql "REVOKE pg_read_all_data FROM w1"
-check_output "and at last all is well" "" finds
+check_output "all is well once more" "" finds
+
+# Without a private network: one address each, and nothing broader.
+: >/etc/rgrid/orchestrator.env
+check "opened to two workers on the public side" rgridd_db --public-ip 198.18.0.2 --public-worker 198.18.0.3/32 \
+	--public-worker 198.18.0.9/32
+check_output "is warned of" "db-hba=warn db-env-ip=skipped" finds
+check_output "… with how many they are" "the database is open on the public address 198.18.0.2, over TLS, to 2 addresses, one each" \
+	evidence db-hba
+hba "hostssl rgrid all 46.0.0.0/8 scram-sha-256"
+check_output "a wide range beside them is broken" "pg_hba.conf, line 1, lets 46.0.0.0 in with a range that is not the workers'" \
+	evidence db-hba
+sed -i 1d "$config/pg_hba.conf"
+sed -i 's,198.18.0.3/32,198.18.0.0/24,' "$config/pg_hba.conf"
+sql 'SELECT pg_reload_conf()' >/dev/null
+check_output "so is one among them" "db-hba=broken db-firewall=broken db-env-ip=skipped" finds
+check_output "… by its name" "pg_hba.conf, line 2, lets 198.18.0.0 in with a range that is not the workers'" evidence db-hba
+mend
+check_output "private mode is well again" "db-env-ip=skipped" finds
 tap_end

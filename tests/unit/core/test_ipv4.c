@@ -76,3 +76,22 @@ TEST(private_is_what_rfc_1918_says)
 	for (size_t i = 0; i < ARRAY_SIZE(public); i++)
 		EXPECT(!ipv4_range_is_private(range_of(public[i])));
 }
+
+TEST(public_is_one_machine_of_the_internet)
+{
+	static const char *const public[] = {"46.62.246.120", "1.0.0.0",       "9.255.255.255",
+					     "11.0.0.0",      "100.63.0.1",    "100.128.0.0",
+					     "126.0.0.1",     "128.0.0.1",     "169.253.0.1",
+					     "172.32.0.1",    "223.255.255.1", "198.18.0.3"};
+	static const char *const others[] = {"0.0.0.0",	   "0.1.2.3",	     "10.0.1.3",
+					     "100.64.0.1", "127.0.0.1",	     "169.254.169.254",
+					     "172.16.0.1", "192.168.1.1",    "224.0.0.1",
+					     "240.0.0.1",  "255.255.255.255"};
+	struct error err = {0};
+	uint32_t address = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(public); i++)
+		EXPECT(ipv4_parse(public[i], &address, &err) == 0 && ipv4_is_public(address));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		EXPECT(ipv4_parse(others[i], &address, &err) == 0 && !ipv4_is_public(address));
+}

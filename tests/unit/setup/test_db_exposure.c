@@ -9,7 +9,8 @@ static const struct db_exposure good = {.database = "rgrid",
 					.sources = subnet,
 					.source_count = 1,
 					.pem = "/etc/x.pem",
-					.port = 5433};
+					.port = 5433,
+					.api_port = 8443};
 
 #define BLOCK DB_HBA_BEGIN "\nnew\n" DB_HBA_END "\n"
 
@@ -68,6 +69,7 @@ TEST(what_may_be_exposed)
 	static const char *const wide[] = {"46.0.0.0/8"};
 	static const char *const one[] = {"46.1.2.3/32"};
 	static const char *const other[] = {"10.9.0.0/24"};
+	static const char *const inside[] = {"10.0.1.3/32"};
 	struct db_exposure exposure = good;
 
 	EXPECT_INT(check_code(good), ERR_NONE);
@@ -76,7 +78,14 @@ TEST(what_may_be_exposed)
 	exposure.is_public = true;
 	EXPECT_INT(check_code(exposure), ERR_INVALID);
 	exposure.sources = one;
+	EXPECT_INT(check_code(exposure), ERR_INVALID); /* at a private address */
+	exposure.ip = "46.1.2.2";
 	EXPECT_INT(check_code(exposure), ERR_NONE);
+	exposure.source_count = 0;
+	EXPECT_INT(check_code(exposure), ERR_NONE);
+	exposure.source_count = 1;
+	exposure.sources = inside;
+	EXPECT_INT(check_code(exposure), ERR_INVALID);
 	exposure = good;
 	exposure.sources = other;
 	EXPECT_INT(check_code(exposure), ERR_INVALID);
@@ -123,8 +132,47 @@ TEST(the_firewall_is_marked_by_what_it_says)
 	EXPECT(strstr(out.data, "fib daddr . iif type local accept") != NULL);
 	db_exposure_firewall(&exposure, &out, again);
 	EXPECT_STR(again, mark);
+	EXPECT(strstr(out.data, "tcp dport { 5433, 8443 } drop") != NULL);
 	exposure.port++;
 	db_exposure_firewall(&exposure, &out, again);
 	EXPECT(strcmp(again, mark) != 0);
 	buf_release(&out);
+}
+
+TEST(nobody_is_a_firewall_without_a_way_in)
+{
+	struct buf out;
+	char mark[DB_FIREWALL_MARK_BYTES];
+	struct db_exposure exposure = good;
+
+	exposure.ip = "46.1.2.2";
+	exposure.is_public = true;
+	exposure.source_count = 0;
+	buf_init(&out, 8192);
+	db_exposure_firewall(&exposure, &out, mark);
+	EXPECT(strstr(out.data, "saddr") == NULL);
+	EXPECT(strstr(out.data, "ip daddr 46.1.2.2 drop") != NULL);
+	buf_release(&out);
+}
+
+TEST(the_workers_ranges_are_read_from_the_block)
+{
+	static const char *const two[] = {"46.1.2.3/32", "9.9.9.9/32"};
+	struct db_exposure exposure = good;
+	const char *found[2] = {NULL, NULL};
+	struct buf text;
+
+	exposure.sources = two;
+	exposure.source_count = 2;
+	buf_init(&text, 4096);
+	buf_append_str(&text, "hostssl \"rgrid\" +rgrid_worker 1.1.1.1/32 scram-sha-256\n");
+	db_exposure_hba(&exposure, &text);
+	buf_append_str(&text, "hostssl \"rgrid\" +rgrid_worker 2.2.2.2/32 scram-sha-256\n");
+	EXPECT_INT(db_hba_sources(text.data, found, 2), 2);
+	EXPECT_STR(found[0], two[0]);
+	EXPECT_STR(found[1], two[1]);
+	buf_clear(&text);
+	db_exposure_hba(&exposure, &text);
+	EXPECT_INT(db_hba_sources(text.data, found, 1), 2);
+	buf_release(&text);
 }
