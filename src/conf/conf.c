@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "conf/table.h"
+#include "core/address_list.h"
 
 #define FILE_BYTES_MAX (1 * MIB)
 

@@ -13,6 +13,9 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* Where the file is unless somebody says otherwise. */
+#define PUBLIC_WORKERS_PATH "/var/lib/rgrid/public-workers"
+
 #define ADDRESS_LIST_MAX       1024
 #define ADDRESS_LINE_BYTES     20 /* "255.255.255.255/32" with newline and NUL */
 #define ADDRESS_LIST_BYTES_MAX ((size_t)ADDRESS_LIST_MAX * (ADDRESS_LINE_BYTES - 1))

@@ -86,7 +86,8 @@ static int run_orchestrator_hetzner(struct rgridd_call *call, struct error *err)
 	CLEANUP(cleanup_provider) struct provider *provider = NULL;
 	struct orchestrator_options options;
 
-	if (hide_memory(err) < 0 || provider_open(&call->conf, &provider, &options, err) < 0)
+	if (hide_memory(err) < 0 ||
+	    provider_open(&call->conf, call->network.dry_run, &provider, &options, err) < 0)
 		return -1;
 	return run_or_plan(call, &options, err);
 }

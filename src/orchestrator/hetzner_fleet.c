@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "core/id.h"
 #include "core/label.h"
@@ -156,6 +157,32 @@ static int members_read(struct hetzner_fleet *fleet, struct error *err)
 	return 0;
 }
 
+/* Nothing is lost when it fails: the next listing tries again. */
+static void publish(struct hetzner_fleet *fleet)
+{
+	struct error err = {0};
+
+	if (fleet->options.public_list != NULL &&
+	    public_list_publish(fleet->options.public_list, &err) < 0)
+		log_error("workers' public addresses are not told", F_ERROR(&err));
+}
+
+static void publish_listed(struct hetzner_fleet *fleet, const struct hetzner_server_list *servers)
+{
+	struct public_list *list = fleet->options.public_list;
+
+	if (list == NULL)
+		return;
+	public_list_clear(list);
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct hetzner_server *server = &servers->items[i];
+
+		if (is_ours(fleet, &server->labels) && server->status != HETZNER_SERVER_DELETING)
+			public_list_add(list, server->id, server->public_ipv4);
+	}
+	publish(fleet);
+}
+
 static int provider_list(void *context, struct fleet_world *ret, struct error *err)
 {
 	struct hetzner_fleet *fleet = context;
@@ -186,6 +213,7 @@ static int provider_list(void *context, struct fleet_world *ret, struct error *e
 		fleet->ours[fleet->our_count++] = server->id;
 	}
 	ret->network_members = fleet->members;
+	publish_listed(fleet, &servers);
 	hetzner_groups_sweep(fleet->groups);
 	return 0;
 }
@@ -337,8 +365,14 @@ static void provider_create(void *context, struct fleet_creation *creations, siz
 		places[sent++] = i;
 	}
 	hetzner_servers_create(fleet->options.hetzner, requests, sent, outcomes);
-	for (size_t i = 0; i < sent; i++)
+	for (size_t i = 0; i < sent; i++) {
 		creation_answer(&creations[places[i]], &outcomes[i]);
+		if (fleet->options.public_list != NULL && outcomes[i].result == 0)
+			public_list_add(fleet->options.public_list, outcomes[i].server.id,
+					outcomes[i].server.public_ipv4);
+	}
+	/* Before the machine has booted, and long before it asks for its programs. */
+	publish(fleet);
 	for (size_t i = 0; i < count; i++)
 		free(orders[i].user_data);
 }
@@ -392,6 +426,8 @@ static void provider_delete(void *context, struct fleet_deletion *deletions, siz
 	for (size_t i = 0; i < sent; i++) {
 		struct fleet_deletion *deletion = &deletions[places[i]];
 
+		if (fleet->options.public_list != NULL && outcomes[i].result == 0)
+			public_list_remove(fleet->options.public_list, deletion->server_id);
 		deletion->ret_answer = outcomes[i].result == 0
 					       ? FLEET_ANSWER_ACCEPTED
 					       : hetzner_fleet_answer(&outcomes[i].failure);
@@ -399,6 +435,7 @@ static void provider_delete(void *context, struct fleet_deletion *deletions, siz
 			(void)snprintf(deletion->ret_message, sizeof(deletion->ret_message), "%s",
 				       outcomes[i].err.msg);
 	}
+	publish(fleet);
 }
 
 /* Actions ----------------------------------------------------------------------------------------

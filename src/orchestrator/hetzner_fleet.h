@@ -14,6 +14,7 @@
 #include "cloud/hetzner.h"
 #include "core/server_choice.h"
 #include "orchestrator/ports.h"
+#include "orchestrator/public_list.h"
 
 struct hetzner_fleet_options {
 	struct hetzner *hetzner; /* borrowed, as all strings */
@@ -23,6 +24,7 @@ struct hetzner_fleet_options {
 	const char *image;  /* name, or the number of a snapshot */
 	int64_t network_id; /* 0: no private network */
 	bool public_ipv4;
+	struct public_list *public_list; /* told of all servers' addresses; NULL: nobody asks */
 	const int64_t *ssh_key_ids;
 	size_t ssh_key_count;
 	const int64_t *firewall_ids; /* of the public side: without one they are left out */

@@ -1,16 +1,20 @@
 #include "orchestrator/provider.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "conf/conninfo.h"
+#include "core/address_list.h"
 #include "core/ipv4.h"
 #include "core/limits.h"
 #include "core/name_list.h"
@@ -34,6 +38,8 @@ struct provider {
 	struct hetzner *hetzner;
 	struct pg *pg;
 	struct hetzner_fleet *fleet;
+	struct public_list *public_list; /* NULL: there is a private network, or nothing is to be
+					    changed */
 	struct server_choice choices[FLEET_CHOICES_MAX];
 	size_t choice_count;
 	int64_t ssh_key_ids[NAME_LIST_MAX];
@@ -58,11 +64,64 @@ static int need(const struct conf *conf, enum conf_param param, const char *how,
 	return error_hint(err, "%s", how);
 }
 
+/* Workers reach the database by their own public addresses. A private network goes before. */
+static bool is_public_mode(const struct conf *conf)
+{
+	return conf_number(conf, CONF_NETWORK_ID) == 0;
+}
+
+/* Where workers find the database. */
+static const char *database_ip(const struct conf *conf)
+{
+	return conf_text(conf, is_public_mode(conf) ? CONF_PUBLIC_DB_IP : CONF_PRIVATE_DB_IP);
+}
+
+/* A URL that names a private address leads public workers nowhere; another name may be right. */
+static int check_public_url(const struct conf *conf, struct error *err)
+{
+	const char *url = conf_text(conf, CONF_WORKER_API_URL);
+	const char *host = strstr(url, "://");
+	char text[IPV4_BYTES] = "";
+	uint32_t address = 0;
+	struct error ignored = {0};
+
+	if (host != NULL)
+		(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(host + 3, ":/"), host + 3);
+	if (ipv4_parse(text, &address, &ignored) < 0 || ipv4_is_public(address))
+		return 0;
+	(void)error_set(err, ERR_INVALID, "worker-api-url is %s, where no public worker gets", url);
+	return error_hint(err, "set it to https://%s:8443", conf_text(conf, CONF_PUBLIC_DB_IP));
+}
+
+static int check_public_mode(const struct conf *conf, struct error *err)
+{
+	const char *ip = conf_text(conf, CONF_PUBLIC_DB_IP);
+	uint32_t address = 0;
+
+	if (ip[0] == '\0') {
+		(void)error_set(err, ERR_INVALID, "neither network-id nor public-db-ip is set");
+		return error_hint(err, "`rgrid network setup` makes a private network and prints "
+				       "network-id; without one set public-db-ip to this server's "
+				       "public address");
+	}
+	if (ipv4_parse(ip, &address, err) < 0)
+		return error_wrap(err, "public-db-ip");
+	if (!ipv4_is_public(address))
+		return error_set(err, ERR_INVALID, "public-db-ip: %s is not a public address", ip);
+	if (conf_number(conf, CONF_WORKERS_MAX) > ADDRESS_LIST_MAX)
+		return error_set(err, ERR_INVALID,
+				 "workers-max is more than %d, which is what public-db-ip allows",
+				 ADDRESS_LIST_MAX);
+	return check_public_url(conf, err);
+}
+
 static int check_settings(const struct conf *conf, struct error *err)
 {
-	if (need(conf, CONF_NETWORK_ID, "`rgrid network setup` makes the network and prints it",
-		 err) < 0 ||
-	    need(conf, CONF_PRIVATE_DB_IP, "`rgrid network setup` prints it", err) < 0 ||
+	int mode = is_public_mode(conf)
+			   ? check_public_mode(conf, err)
+			   : need(conf, CONF_PRIVATE_DB_IP, "`rgrid network setup` prints it", err);
+
+	if (mode < 0 ||
 	    need(conf, CONF_WORKER_API_URL,
 		 "workers fetch their programs and files from an API of their own: rgridd api "
 		 "--serve workers --listen 10.0.1.2:8443 --tls-file …, which `rgrid server setup` "
@@ -81,8 +140,7 @@ static void make_worker_conninfo(struct provider *provider)
 	CLEANUP(cleanup_free) char *name = conninfo_value(own, "dbname");
 
 	buf_init(&provider->worker_conninfo, CONNINFO_BYTES_MAX);
-	conninfo_append(&provider->worker_conninfo, "host",
-			conf_text(provider->conf, CONF_PRIVATE_DB_IP));
+	conninfo_append(&provider->worker_conninfo, "host", database_ip(provider->conf));
 	conninfo_append(&provider->worker_conninfo, "port", port != NULL ? port : "5432");
 	conninfo_append(&provider->worker_conninfo, "dbname", name != NULL ? name : "rgrid");
 }
@@ -98,13 +156,16 @@ static int read_grid_id(struct provider *provider, struct error *err)
 	return 0;
 }
 
-/* The provider routes everything in the network through the first address of its range. */
+/* Not in public mode. The provider routes everything in the network through the first address of
+ * its range. */
 static int read_gateway(struct provider *provider, struct error *err)
 {
 	CLEANUP(cleanup_hetzner_network_list) struct hetzner_network_list networks = {0};
 	int64_t id = (int64_t)conf_number(provider->conf, CONF_NETWORK_ID);
 	struct ipv4_range range;
 
+	if (is_public_mode(provider->conf))
+		return 0;
 	if (hetzner_network_get(provider->hetzner, id, &networks, err) < 0)
 		return error_wrap(err, "network %" PRId64, id);
 	if (ipv4_range_parse(networks.items[0].ip_range, &range, err) < 0)
@@ -131,28 +192,47 @@ static int make_user_data(void *context, const struct fleet_creation *creation, 
 				 .api_url = conf_text(conf, CONF_WORKER_API_URL),
 				 .ca_pem = provider->ca_pem.data,
 				 .login = creation->intent->login,
-				 .database_host = conf_text(conf, CONF_PRIVATE_DB_IP),
+				 .database_host = database_ip(conf),
 				 .bundle_sha256 = conf_text(conf, CONF_WORKER_BUNDLE),
 				 .bundle_token = token,
-				 .gateway = provider->gateway,
+				 .gateway = is_public_mode(conf) ? NULL : provider->gateway,
 				 .start_ms = terms.start_ms,
 				 .lost_ms_max = LOST_MS_MAX};
 	return user_data_build(&data, ret, err);
 }
 
+static void tell_public(const struct provider *provider)
+{
+	const char *ip = conf_text(provider->conf, CONF_PUBLIC_DB_IP);
+	CLEANUP(cleanup_free) char *used = xasprintf("Using public IP for database: %s", ip);
+	CLEANUP(cleanup_free)
+	char *loud = xasprintf(
+		"NO PRIVATE NETWORK: the database is reached over the PUBLIC side at %s, over TLS, "
+		"from the address of each worker alone; `rgrid network setup` closes it",
+		ip);
+
+	log_warning(used, F_STR("grid", provider->grid_id));
+	log_warning(loud, F_STR("list", conf_text(provider->conf, CONF_PUBLIC_WORKERS)));
+}
+
 static void tell(const struct provider *provider)
 {
 	const struct conf *conf = provider->conf;
+	const char *ip = conf_text(conf, CONF_PRIVATE_DB_IP);
 	CLEANUP(cleanup_free)
-	char *enabled =
-		xasprintf("Private network enabled (Network ID: %s, DB IP: %s)",
-			  conf_text(conf, CONF_NETWORK_ID), conf_text(conf, CONF_PRIVATE_DB_IP));
+	char *enabled = xasprintf("Private network enabled (Network ID: %s, DB IP: %s)",
+				  conf_text(conf, CONF_NETWORK_ID), ip);
 	CLEANUP(cleanup_free)
-	char *used = xasprintf("Using private network IP for database: %s",
-			       conf_text(conf, CONF_PRIVATE_DB_IP));
+	char *used = xasprintf("Using private network IP for database: %s", ip);
 
+	if (is_public_mode(conf)) {
+		tell_public(provider);
+		return;
+	}
 	log_info(enabled, F_STR("grid", provider->grid_id));
 	log_info(used);
+	if (conf_text(conf, CONF_PUBLIC_DB_IP)[0] != '\0')
+		log_warning("public-db-ip is not used: network-id is set");
 	if (provider->firewall_count > 0 && conf_number(conf, CONF_SERVER_IPV4) == 0)
 		log_warning("firewalls are left out: servers have no public address to filter");
 }
@@ -230,7 +310,8 @@ static int open_fleet(struct provider *provider, struct error *err)
 		.choices = provider->choices,
 		.image = conf_text(conf, CONF_SERVER_IMAGE),
 		.network_id = (int64_t)conf_number(conf, CONF_NETWORK_ID),
-		.public_ipv4 = conf_number(conf, CONF_SERVER_IPV4) != 0,
+		.public_ipv4 = is_public_mode(conf) || conf_number(conf, CONF_SERVER_IPV4) != 0,
+		.public_list = provider->public_list,
 		.ssh_key_ids = provider->ssh_key_ids,
 		.firewall_ids = provider->firewall_ids,
 		.user_data = make_user_data,
@@ -258,7 +339,7 @@ static void make_policy(const struct conf *conf, struct fleet_policy *ret)
 	ret->slots = (uint32_t)conf_number(conf, CONF_SLOTS);
 	fleet_policy_set_hour(ret, conf_number(conf, CONF_BILLED_HOUR));
 	ret->age_max_ms = conf_number(conf, CONF_WORKER_AGE_MAX);
-	ret->network_limit = HETZNER_NETWORK_SERVERS_MAX;
+	ret->network_limit = is_public_mode(conf) ? 0 : HETZNER_NETWORK_SERVERS_MAX;
 	if (str_eq(conf_text(conf, CONF_PLACEMENT_GROUP), "spread"))
 		ret->placement_limit = (uint64_t)HETZNER_GROUPS_MAX * HETZNER_GROUP_SERVERS_MAX;
 	ret->spend_limit_micros = (int64_t)conf_number(conf, CONF_SPEND_LIMIT) * 1000000;
@@ -276,7 +357,19 @@ bool provider_is_told_to_stop(void *context)
 	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
-static int open_parts(struct provider *provider, struct error *err)
+/* A list that an earlier orchestrator has left opens nothing while there is a private network;
+ * gone, it cannot do so later either. */
+static void prepare_list(struct provider *provider)
+{
+	const char *path = conf_text(provider->conf, CONF_PUBLIC_WORKERS);
+
+	if (is_public_mode(provider->conf))
+		provider->public_list = public_list_new(path);
+	else if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+		log_warning("an old list of public workers is not removed", F_STR("list", path));
+}
+
+static int open_parts(struct provider *provider, bool dry_run, struct error *err)
 {
 	const struct conf *conf = provider->conf;
 
@@ -294,6 +387,8 @@ static int open_parts(struct provider *provider, struct error *err)
 	make_worker_conninfo(provider);
 	if (read_grid_id(provider, err) < 0 || read_gateway(provider, err) < 0)
 		return -1;
+	if (!dry_run)
+		prepare_list(provider);
 	return open_fleet(provider, err);
 }
 
@@ -302,7 +397,13 @@ int provider_open_parts(const struct conf *conf, struct provider **ret, struct e
 	CLEANUP(cleanup_provider) struct provider *provider = xcalloc(1, sizeof(*provider));
 
 	provider->conf = conf;
-	if (open_parts(provider, err) < 0)
+	/* A server that is no worker is on no list: it could not fetch its programs. */
+	if (is_public_mode(conf) && conf_text(conf, CONF_PUBLIC_DB_IP)[0] != '\0') {
+		(void)error_set(err, ERR_CONFLICT,
+				"this needs a private network, and there is none");
+		return error_hint(err, "rgrid network setup");
+	}
+	if (open_parts(provider, true, err) < 0)
 		return -1;
 	*ret = TAKE_PTR(provider);
 	return 0;
@@ -325,7 +426,7 @@ void provider_parts(const struct provider *provider, struct provider_parts *ret)
 	};
 }
 
-int provider_open(const struct conf *conf, struct provider **ret,
+int provider_open(const struct conf *conf, bool dry_run, struct provider **ret,
 		  struct orchestrator_options *ret_options, struct error *err)
 {
 	CLEANUP(cleanup_provider) struct provider *provider = xcalloc(1, sizeof(*provider));
@@ -334,7 +435,7 @@ int provider_open(const struct conf *conf, struct provider **ret,
 	provider->conf = conf;
 	make_policy(conf, &policy);
 	provider->start_deadline_ms = policy.start_deadline_ms;
-	if (open_parts(provider, err) < 0)
+	if (open_parts(provider, dry_run, err) < 0)
 		return -1;
 	tell(provider);
 	*ret_options = (struct orchestrator_options){
@@ -353,6 +454,7 @@ void provider_free(struct provider *provider)
 	if (provider == NULL)
 		return;
 	hetzner_fleet_free(provider->fleet);
+	public_list_free(provider->public_list);
 	hetzner_free(provider->hetzner);
 	pg_free(provider->pg);
 	buf_release(&provider->ca_pem);

@@ -1,6 +1,8 @@
-/* Hetzner Cloud as the configuration describes it: client, private network, prices, and what a new
- * worker's machine is told. Fills the options of the orchestrator that runs on it. */
+/* Hetzner Cloud as the configuration describes it: client, private network or none, prices, and
+ * what a new worker's machine is told. Fills the options of the orchestrator that runs on it. */
 #pragma once
+
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "cloud/hetzner.h"
@@ -12,8 +14,9 @@
 struct provider;
 
 /* Reads the grid's id from the database, the token from the environment, the network from the API.
- * ERR_INVALID names the setting that is missing. *ret_options borrows from the provider. */
-MUST_CHECK int provider_open(const struct conf *conf, struct provider **ret,
+ * ERR_INVALID names the setting that is missing.
+ * dry_run: no file is written or removed. *ret_options borrows from the provider. */
+MUST_CHECK int provider_open(const struct conf *conf, bool dry_run, struct provider **ret,
 			     struct orchestrator_options *ret_options, struct error *err);
 /* For who makes servers that are no workers: what there is to make them of. */
 MUST_CHECK int provider_open_parts(const struct conf *conf, struct provider **ret,

@@ -22,8 +22,6 @@
 #define DB_EXPOSE_DATABASE	 "rgrid"
 #define DB_EXPOSE_API_PORT	 8443
 #define DB_EXPOSE_PUBLIC_IP	 "RGRID_PUBLIC_DB_IP"
-/* Where the orchestrator's list is, unless it is told otherwise. */
-#define DB_EXPOSE_PUBLIC_WORKERS "/var/lib/rgrid/public-workers"
 /* Tests name a step here, after which the process kills itself; not for users. */
 #define DB_EXPOSE_DIE_VARIABLE "RGRID_TEST_DIE_AFTER"
 

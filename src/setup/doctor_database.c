@@ -148,7 +148,7 @@ static void fix_expose(struct doctor *doctor, struct finding *ret, const char *f
 	(void)vsnprintf(before, sizeof(before), format, args);
 	va_end(args);
 	finding_fix(ret, "%srgrid db expose%s%s%s%s%s", before,
-		    public_mode(doctor) ? " --public-workers " DB_EXPOSE_PUBLIC_WORKERS : "",
+		    public_mode(doctor) ? " --public-workers " PUBLIC_WORKERS_PATH : "",
 		    options->cluster != NULL ? " --cluster " : "",
 		    options->cluster != NULL ? options->cluster : "",
 		    options->pki_dir != NULL ? " --pki-dir " : "",

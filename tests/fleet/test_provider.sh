@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/sim/sim.sh
 . tests/store/store.sh
 RGRID_BUILD=$(realpath "${RGRID_BUILD:-build}")
-unset RGRID_NETWORK_ID RGRID_PRIVATE_DB_IP RGRID_CONFIG HETZNER_API_TOKEN
+unset RGRID_NETWORK_ID RGRID_PRIVATE_DB_IP RGRID_PUBLIC_DB_IP RGRID_CONFIG HETZNER_API_TOKEN
 tap_begin
 store_migrate
 sim_start --listen 127.0.0.1:0 --token T || exit 1
@@ -15,6 +15,7 @@ network=$(field "a['network']['id']" api POST /networks \
 	'{"name":"private","ip_range":"10.0.0.0/16","subnets":[{"type":"cloud","ip_range":"10.0.1.0/24","network_zone":"eu-central"}]}')
 echo "-----BEGIN CERTIFICATE-----" >"$TEST_DIR/ca.crt"
 
+list=$TEST_DIR/public-workers
 orchestrator_pid=
 tap_at_exit() {
 	orchestrator_stop
@@ -22,10 +23,11 @@ tap_at_exit() {
 }
 orchestrator_run() { # settings…; takes the place of the shell
 	exec timeout -k 5 300 "$RGRID_BUILD/rgridd" orchestrator --provider hetzner --database "${RGRID_TEST_CONNINFO/user=postgres/user=rgrid_orchestrator}" \
-		--worker-ca "$TEST_DIR/ca.crt" --worker-api-url https://10.0.1.2:8443 --worker-bundle "$(printf '0%.0s' {1..64})" \
+		--worker-ca "$TEST_DIR/ca.crt" --public-workers "$list" --worker-bundle "$(printf '0%.0s' {1..64})" \
 		--server-types cx23:nbg1 --workers-min 1 "$@"
 }
-private() { orchestrator_run --network-id "$network" --private-db-ip 10.0.1.2 "$@"; }
+private() { orchestrator_run --network-id "$network" --private-db-ip 10.0.1.2 --worker-api-url https://10.0.1.2:8443 "$@"; }
+public() { orchestrator_run --public-db-ip 198.18.0.2 --worker-api-url https://198.18.0.2:8443 "$@"; }
 orchestrator_start() { # function settings…
 	: >"$TEST_DIR/orchestrator.log"
 	"$@" >"$TEST_DIR/orchestrator.log" 2>&1 &
@@ -45,7 +47,12 @@ says() { grep -qF -- "$1" "$TEST_DIR/orchestrator.log"; }
 refused() { # words settings…: it does not start, and says why
 	local words=$1
 	shift
-	if (private "$@") >"$TEST_DIR/refused" 2>&1; then return 1; fi
+	refused_as private "$words" "$@"
+}
+refused_as() { # function words settings…
+	local mode=$1 words=$2
+	shift 2
+	if ("$mode" "$@") >"$TEST_DIR/refused" 2>&1; then return 1; fi
 	grep -qF -- "$words" "$TEST_DIR/refused" || { sed 's/^/# /' "$TEST_DIR/refused"; return 1; }
 }
 count_is() { [ "$(field "len(a['servers'])" api GET /servers)" = "$1" ]; }
@@ -69,6 +76,13 @@ check "too many firewalls" refused 'firewalls: a server takes at most 5' --firew
 check "a placement that is none" refused 'placement-group is none or spread, not "pack"' --placement-group pack
 check "no API for workers" refused "rgridd api --serve workers" --worker-api-url ""
 check "choices that are none" refused 'server-types: "cx23" is not a server type and a location' --server-types cx23
+check "no network and no public address" refused_as orchestrator_run "neither network-id nor public-db-ip is set"
+check "… with what to do" grep -F "rgrid network setup" "$TEST_DIR/refused"
+check "… and the other way" grep -F "set public-db-ip to this server's public address" "$TEST_DIR/refused"
+check "a public address that is private" refused_as public "public-db-ip: 10.0.1.2 is not a public address" --public-db-ip 10.0.1.2
+check "an API where no public worker gets" refused_as public "worker-api-url is https://10.0.1.2:8443" --worker-api-url https://10.0.1.2:8443
+check "… with what to do" grep -F "set it to https://198.18.0.2:8443" "$TEST_DIR/refused"
+check "more public workers than can be named" refused_as public "workers-max is more than 1024" --workers-max 1025
 
 # ---- what would be done
 store_ask "SELECT count(*) FROM rg.submit(1, NULL, ARRAY['{\"limits\": {}}'], ARRAY[NULL::text], ARRAY[NULL::text], ARRAY[0::int2])" >/dev/null
@@ -84,10 +98,12 @@ check_output "… orders nothing" 0 field "sum(r['method'] != 'GET' for r in a['
 check_output "… and writes nothing" "0 $events" store_ask "SELECT (SELECT count(*) FROM rg.worker) || ' ' || (SELECT count(*) FROM rg.event)"
 
 # ---- what there is without a word
+echo 198.18.0.99/32 >"$list"
 orchestrator_start private
 check "a worker's server is ordered" wait_until 60 count_is 1
 check "the private network is announced" says "Private network enabled (Network ID: $network, DB IP: 10.0.1.2)"
 check "… and the database's address" says "Using private network IP for database: 10.0.1.2"
+check "… and no list of an earlier public mode is left" test ! -e "$list"
 check_output "without keys, firewalls, groups, public addresses" "0 [] None None None" \
 	server "' '.join(map(str, (len(a['servers'][0].get('_ssh_keys', [])), a['servers'][0]['public_net']['firewalls'], a['servers'][0]['placement_group'], a['servers'][0]['public_net']['ipv4'], a['servers'][0]['public_net']['ipv6'])))"
 
@@ -123,7 +139,58 @@ check "a private server is ordered without" wait_until 60 count_is 1
 check_output "…" "[]" server "a['servers'][0]['public_net']['firewalls']"
 check "and it is said" says "firewalls are left out: servers have no public address to filter"
 
+# ---- without a private network: each server by its own address
+addresses() { server "'\n'.join(sorted(s['public_net']['ipv4']['ip'] + '/32' for s in a['servers']))"; }
+list_is_right() { [ "$(sort "$list")" = "$(addresses)" ]; }
+anew
+check "a network that is set goes before a public address" orchestrator_start private --public-db-ip 198.18.0.2
+check "… which is said" wait_until 60 says "public-db-ip is not used: network-id is set"
+in_network() { [ "$(server "sum(len(s['private_net']) for s in a['servers'])")" = 1 ]; }
+check "… with a server in the network" wait_until 60 in_network
+anew
+orchestrator_start public --workers-min 3
+check "three workers' servers are ordered" wait_until 60 count_is 3
+check "it is announced as the guide has it" says "Using public IP for database: 198.18.0.2"
+check "… and loudly" says "NO PRIVATE NETWORK: the database is reached over the PUBLIC side at 198.18.0.2"
+check_output "with public addresses, in no network" "True 0" \
+	server "f\"{all(s['public_net']['ipv4'] for s in a['servers'])} {sum(len(s['private_net']) for s in a['servers'])}\""
+check "the list names them" wait_until 30 list_is_right
+check_output "… one address a line" 3 grep -cE '^[0-9]+(\.[0-9]+){3}/32$' "$list"
+check_output "… for its owner to write" 640 stat -c %a "$list"
+stamp() { stat -c '%i %Y' "$list"; }
+before=$(stamp)
+sim DELETE /requests >/dev/null
 asked() { [ "$(field "sum(r['method'] == 'GET' and r['path'].endswith('/servers') for r in a['requests'])" sim GET /requests)" != 0 ]; }
+check "another listing" wait_until 90 asked
+check_output "… does not touch it" "$before" stamp
+first=$(server "a['servers'][0]['id']")
+wait_until 30 is_gone "$first"
+check "a server that is gone leaves it, and its successor stands in it" wait_until 120 eval 'list_is_right && count_is 3'
+check "it is another" test "$(stamp)" != "$before"
+
+whole() { ! grep -qvxE '([0-9]+\.){3}[0-9]+/32' "$list" && [ -z "$(tail -c 1 "$list" | tr -d '\n')" ]; }
+killed() { # after how many servers
+	orchestrator_start public --workers-min 8
+	wait_until 60 eval "[ \"\$(server \"len(a['servers'])\")\" -ge $1 ]"
+	kill -KILL "$(pgrep -P "$orchestrator_pid" || echo "$orchestrator_pid")"
+	wait "$orchestrator_pid" 2>/dev/null
+	orchestrator_pid=
+	whole
+}
+for count in 1 4 8; do
+	anew
+	check "killed after $count servers it leaves a whole list" killed "$count"
+	orchestrator_start public --workers-min 8
+	check "… which the next one completes" wait_until 90 eval 'count_is 8 && list_is_right'
+done
+orchestrator_stop
+check "stopped it leaves its workers in" list_is_right
+before=$(stamp)
+(public --workers-min 8 --dry-run) >"$TEST_DIR/dry" 2>&1
+check_output "a dry run does not touch the list" "$before" stamp
+anew
+orchestrator_start private
+check "a worker's server is ordered" wait_until 60 count_is 1
 # ---- every started hour is booked, however long an hour is said to be
 anew
 store_ask "DELETE FROM rg.cost_ledger" >/dev/null

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct error err = {0};
 	size_t lines = 0;
 
+	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
 	if (address_list_parse((const char *)data, bytes, &list, &err) < 0)
 		return 0;
 	for (size_t i = 0; i < bytes; i++)
@@ -22,7 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	for (size_t i = 0; i < list.count; i++)
 		CHECK(ipv4_is_public(list.items[i]) &&
 		      (i == 0 || list.items[i - 1] < list.items[i]));
-	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
 	address_list_write(&list, &text);
 	CHECK(!text.overflowed && text.bytes == bytes);
 	CHECK(address_list_parse(text.data, text.bytes, &again, &err) == 0);
