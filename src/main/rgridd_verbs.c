@@ -316,10 +316,10 @@ static const char network_setup_description[] =
 
 static const char network_rollback_description[] =
 	"Comments RGRID_NETWORK_ID and RGRID_PRIVATE_DB_IP out in the orchestrator's environment "
-	"file. The orchestrator does not start without them, so no worker is created until "
-	"`network "
-	"setup` brings them back; nothing is opened here. The network stays, unless "
-	"--delete-network is given.";
+	"file, and prints the steps to go on without a private network: each worker is let in by "
+	"its own public address, over TLS. Nothing is opened here, and until RGRID_PUBLIC_DB_IP is "
+	"set the orchestrator does not start. `network setup` brings the private network back. The "
+	"network stays, unless --delete-network is given.";
 
 static const char db_expose_description[] =
 	"Makes a PostgreSQL of Debian's listen on localhost and the private address alone: a "

@@ -183,3 +183,23 @@ bool db_has_address(const char *ip)
 	freeifaddrs(all);
 	return found;
 }
+
+bool db_public_address(char out[IPV4_BYTES])
+{
+	struct ifaddrs *all = NULL;
+	bool found = false;
+
+	if (getifaddrs(&all) != 0)
+		return false;
+	for (const struct ifaddrs *at = all; at != NULL && !found; at = at->ifa_next) {
+		struct sockaddr_in address;
+		if (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET)
+			continue;
+		memcpy(&address, at->ifa_addr, sizeof(address));
+		found = ipv4_is_public(ntohl(address.sin_addr.s_addr));
+		if (found)
+			(void)ipv4_format(ntohl(address.sin_addr.s_addr), out);
+	}
+	freeifaddrs(all);
+	return found;
+}

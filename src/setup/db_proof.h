@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "core/ipv4.h"
 
 struct listening {
 	bool on_ip;	  /* on the address that is meant */
@@ -23,3 +24,5 @@ MUST_CHECK int db_proof_plain_refused(const char *ip, uint64_t port, const char 
 				      struct error *err);
 /* Whether an interface of this machine has the address. */
 bool db_has_address(const char *ip);
+/* A public address of this machine: of several the first. */
+bool db_public_address(char out[IPV4_BYTES]);

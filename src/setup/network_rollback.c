@@ -2,22 +2,49 @@
 
 #include "base/json.h"
 #include "cloud/hetzner.h"
+#include "core/address_list.h"
+#include "core/ipv4.h"
+#include "setup/db_expose.h"
+#include "setup/db_proof.h"
 #include "setup/env_file.h"
 #include "setup/network.h"
 #include "setup/network_task.h"
 
 /* What the guide's rollback did by opening the database to a range of the internet is what this
- * never does. */
+ * never does: each worker is let in by its own address. */
 static const char warning[] =
-	"\nWARNING: without the private network, workers would reach the database at its PUBLIC "
+	"\nWARNING: without the private network, workers reach the database at its PUBLIC "
 	"address.\n"
-	"  - The orchestrator does not do that by itself: it does not start, and creates no "
-	"worker.\n"
-	"  - For workers of your own: rgrid db expose --public-ip ADDRESS --public-worker "
-	"ADDRESS/32,\n"
-	"    with TLS alone, verified against this grid's own CA. No range is opened, and this\n"
-	"    command has opened nothing.\n"
-	"`rgrid network setup` goes back to the private network.\n";
+	"  - Nothing is opened yet, and the orchestrator does not start: no worker is created.\n"
+	"  - Never open it to a range. The steps below let each worker's own address in, over TLS\n"
+	"    alone, verified against this grid's own CA, while its server lives.\n"
+	"  - Workers of the private network lose their grid and end; their jobs are queued "
+	"again.\n";
+
+/* What is left for the operator, with the address if this machine has one. */
+static char *next_steps(const char *env_file)
+{
+	char ip[IPV4_BYTES];
+
+	return xasprintf(
+		"\nTo go on without a private network, as root on this server:\n"
+		"  1. echo %s=%s >>%s\n"
+		"  2. rgrid server setup\n"
+		"     # the workers' API moves there, with a certificate for that address\n"
+		"  3. systemctl enable --now rgrid-public-workers.path\n"
+		"     # lets in whom the orchestrator names in %s;\n"
+		"     # without systemd, after each change of it:\n"
+		"     # rgrid db expose --public-workers %s\n"
+		"  4. systemctl restart rgrid-orchestrator\n"
+		"  5. rgrid doctor\n"
+		"\nTo go back: rgrid network setup, rgrid db expose (which closes the public "
+		"side), rgrid "
+		"server setup,\n"
+		"systemctl disable --now rgrid-public-workers.path, systemctl restart "
+		"rgrid-orchestrator.\n",
+		DB_EXPOSE_PUBLIC_IP, db_public_address(ip) ? ip : "ADDRESS", env_file,
+		PUBLIC_WORKERS_PATH, PUBLIC_WORKERS_PATH);
+}
 
 static void on_step(void *context, const struct network_step *step, bool done,
 		    const struct network_state *state)
@@ -33,12 +60,13 @@ static void on_step(void *context, const struct network_step *step, bool done,
 static void print_result(const struct network_options *options, bool env_changed, bool deleted)
 {
 	const char *path = network_env_path(options);
+	CLEANUP(cleanup_free) char *steps = next_steps(path);
 
 	if (options->json) {
 		CLEANUP(cleanup_json)
-		json_t *all = json_pack("{s:{s:s, s:b}, s:b, s:s}", "environment", "file", path,
-					"changed", env_changed, "network_deleted", deleted,
-					"warning", warning + 1);
+		json_t *all = json_pack("{s:{s:s, s:b}, s:b, s:s, s:s}", "environment", "file",
+					path, "changed", env_changed, "network_deleted", deleted,
+					"warning", warning + 1, "next", steps + 1);
 		CLEANUP(cleanup_free) char *text = json_to_text(all);
 		(void)puts(text);
 		return;
@@ -46,12 +74,12 @@ static void print_result(const struct network_options *options, bool env_changed
 	if (options->delete_network && !deleted)
 		(void)printf("There is no network %s.\n", options->wish.name);
 	if (env_changed)
-		(void)printf("✓ %s: " ENV_NETWORK_ID " and " ENV_DB_IP " are commented out\n"
-			     "Restart the orchestrator: systemctl restart rgrid-orchestrator\n",
+		(void)printf("✓ %s: " ENV_NETWORK_ID " and " ENV_DB_IP " are commented out\n",
 			     path);
 	else
 		(void)printf("%s sets neither " ENV_NETWORK_ID " nor " ENV_DB_IP ".\n", path);
 	(void)fputs(warning, stdout);
+	(void)fputs(steps, stdout);
 }
 
 /* Without a task there is no network to delete. */

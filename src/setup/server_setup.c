@@ -23,17 +23,23 @@ static int choose_ip(struct server_task *task, struct error *err)
 	const char *from_environment = getenv(DB_EXPOSE_IP_VARIABLE);
 	const char *chosen = task->options->private_ip;
 	struct env_values env = {0};
+	CLEANUP(cleanup_buf) struct buf public_ip;
 	uint32_t ignored = 0;
 
+	buf_init(&public_ip, ENV_FILE_BYTES_MAX);
 	if (env_file_read(ENV_FILE_DEFAULT, &env, NULL, err) < 0)
 		return -1;
+	/* As the orchestrator chooses: a private network goes before. */
+	if (chosen == NULL && env.network_id[0] == '\0' &&
+	    env_file_find(ENV_FILE_DEFAULT, DB_EXPOSE_PUBLIC_IP, &public_ip) && public_ip.bytes > 0)
+		chosen = public_ip.data;
 	if (chosen == NULL && from_environment != NULL && from_environment[0] != '\0')
 		chosen = from_environment;
 	if (chosen == NULL)
 		chosen = env.db_ip[0] != '\0' ? env.db_ip : DB_EXPOSE_IP_DEFAULT;
 	(void)snprintf(task->ip, sizeof(task->ip), "%s", chosen);
 	if (ipv4_parse(chosen, &ignored, err) < 0)
-		return error_wrap(err, "the private address");
+		return error_wrap(err, "the address for workers");
 	if (db_has_address(task->ip))
 		return 0;
 	(void)error_set(err, ERR_CONFLICT, "no interface of this machine has %s", task->ip);

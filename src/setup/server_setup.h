@@ -34,9 +34,9 @@ struct server_setup_options {
 	const struct conf *conf;
 	const char *program_directory; /* of rgridd and rgrid-worker */
 	const char *cluster;	       /* "15/main"; NULL: the only one */
-	const char *private_ip;	       /* NULL: the environment's, or the default */
-	const char *env_file;	       /* for users: RGRID_URL and RGRID_TOKEN; NULL: print it */
-	uint64_t api_port;	       /* of the API for users, on loopback; 0: as it is */
+	const char *private_ip; /* NULL: the environment's, public or private, or the default */
+	const char *env_file;	/* for users: RGRID_URL and RGRID_TOKEN; NULL: print it */
+	uint64_t api_port;	/* of the API for users, on loopback; 0: as it is */
 	bool dry_run, json;
 };
 

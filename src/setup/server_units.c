@@ -80,6 +80,9 @@ static int find_lacking(const struct server_task *task, char ret[SERVER_NOTE_BYT
 			       TOKEN_FILE_DEFAULT);
 		return 0;
 	}
+	/* Whom to let in on the public side is the orchestrator's to say: it comes first. */
+	if (!env_has(ENV_NETWORK_ID) && env_has(DB_EXPOSE_PUBLIC_IP))
+		return 0;
 	if (!env_has(ENV_NETWORK_ID)) {
 		(void)snprintf(ret, SERVER_NOTE_BYTES, "%s has %s (rgrid network setup)",
 			       ENV_FILE_DEFAULT, ENV_NETWORK_ID);

@@ -129,7 +129,7 @@ check "(and outside)" listen "$outsider" 7000
 check_output "(the control server reaches both)" "$private:7000 open
 $outside_address:7000 open" reach "$CONTROL" "$private:7000" "$outside_address:7000"
 check_output "from outside, database, workers' API and private addresses are away" "$control_address:5432 away
-$control_address:8443 refused
+$control_address:8443 away
 10.0.1.2:5432 away
 10.0.1.2:8443 away
 $private:7000 away" reach "$outsider" "$control_address:5432" "$control_address:8443" 10.0.1.2:5432 10.0.1.2:8443 "$private:7000"
@@ -161,11 +161,73 @@ daemon_kill orchestrator TERM
 on_control "$RGRID" network rollback >"$TEST_DIR/said" 2>&1
 check_output "rollback" 0 echo $?
 check_exit 1 "… sets the values no more" grep -q '^RGRID_NETWORK_ID=\|^RGRID_PRIVATE_DB_IP=' /etc/rgrid/orchestrator.env
+check "… and knows this server's address" says "RGRID_PUBLIC_DB_IP=$control_address >>/etc/rgrid/orchestrator.env"
+deployment_orchestrator
+orchestrator_ended() { ! kill -0 "${daemon_pids[orchestrator]}" 2>/dev/null; }
+check "without it the orchestrator does not start" wait_until 20 orchestrator_ended
+check "… and says what to set" daemon_says orchestrator "neither network-id nor public-db-ip is set"
+daemon_kill orchestrator TERM
+
+# ---- the public side, in the steps that rollback has printed
+echo "RGRID_PUBLIC_DB_IP=$control_address" >>/etc/rgrid/orchestrator.env
+on_control "$RGRID" server setup --env-file "$TEST_DIR/user.env" >"$TEST_DIR/said" 2>&1
+check_output "the workers' API moves to the public address" 0 echo $?
+daemon_kill workers-api TERM
+deployment_workers_api
+list=/var/lib/rgrid/public-workers
+# What rgrid-public-workers.path does for each change.
+open_to_listed() { on_control "$RGRID" db expose --public-workers "$list" >"$TEST_DIR/said" 2>&1 || { cat "$TEST_DIR/said"; return 1; }; }
+deployment_orchestrator
+check "the orchestrator announces it" wait_until 20 daemon_says orchestrator "Using public IP for database: $control_address"
+check "… loudly" daemon_says orchestrator "NO PRIVATE NETWORK: the database is reached over the PUBLIC side at $control_address"
+check "nobody is on its list yet" wait_until 60 test -f "$list" -a ! -s "$list"
+check "and to nobody it is opened" open_to_listed
+check_output "PostgreSQL listens on localhost and the public address" "$(printf '%s\n' "$control_address:5432" 127.0.0.1:5432 | sort | paste -sd ' ')" \
+	listeners
+check_output "but no way leads there" "$control_address:5432 away
+$control_address:8443 away" reach "$outsider" "$control_address:5432" "$control_address:8443"
+rgrid run process.py input.csv >"$TEST_DIR/printed" 2>"$TEST_DIR/public-run.log" &
+public_run=$!
+check "a job makes a worker, who is on the list" wait_until 60 test -s "$list"
+started=$(sql "SELECT pg_postmaster_start_time()")
+check "it is opened to it" open_to_listed
+check_output "… without a restart" "$started" sql "SELECT pg_postmaster_start_time()"
+wait "$public_run"
+check_output "the job ends with its own exit code" 3 echo $?
+check_output "its output is here" "2 rows" cat "$TEST_DIR/printed"
+worker=$(workers "s['id']")
+worker_address=$(public_address "$worker")
+check_output "the worker is in no network" 0 field "len(a['server']['private_net'])" api GET "/servers/$worker"
+check_output "the list is its public address" "$worker_address/32" cat "$list"
+check_output "its sessions come from there, over TLS" "$worker_address t" \
+	sql "SELECT DISTINCT host(client_addr) || ' ' || left(ssl::text, 1) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename LIKE 'rgrid\\_w%'"
+own=$(cat "$TEST_DIR/machines/machines/$worker/disk/var/lib/rgrid/login")
+check "its login is good on its machine" with_own_login "$worker" "$verified"
+check_exit 2 "… not without TLS" with_own_login "$worker" sslmode=disable
+check_exit 2 "… and nowhere else" with_own_login "$outsider" "$verified"
+check_output "for others there is no way still" "$control_address:5432 away
+$control_address:8443 away" reach "$outsider" "$control_address:5432" "$control_address:8443"
+check "the worker is deleted" api DELETE "/servers/$worker"
+check "it is on the list no more" wait_until 90 test ! -s "$list"
+check "and closed out" open_to_listed
+check_exit 1 "… without a trace" grep -F "$worker_address" /etc/postgresql/15/main/pg_hba.conf /etc/nftables.d/rgrid-db.nft
+
+# ---- and back to the private network
+daemon_kill orchestrator TERM
 on_control "$RGRID" network setup >"$TEST_DIR/said" 2>&1
 check_output "setup again" 0 echo $?
 check "… finds the network" says "✓ Network 'rgrid-private' already exists (ID: $RGRID_NETWORK_ID)"
 check "… and this server in it" says "✓ Server already attached to network"
 check_output "… and sets the values again" "RGRID_NETWORK_ID=$RGRID_NETWORK_ID" grep '^RGRID_NETWORK_ID=' /etc/rgrid/orchestrator.env
+check_exit 1 "the old list opens nothing any more" open_to_listed
+check "… which is said" says "the private network is on"
+on_control "$RGRID" db expose >"$TEST_DIR/said" 2>&1
+check_output "db expose closes the public side" 0 echo $?
+check_output "PostgreSQL listens on localhost and the private address again" "10.0.1.2:5432 127.0.0.1:5432" listeners
+on_control "$RGRID" server setup --env-file "$TEST_DIR/user.env" >"$TEST_DIR/said" 2>&1
+check_output "the workers' API moves back" 0 echo $?
+daemon_kill workers-api TERM
+deployment_workers_api
 check "the orchestrator starts again" deployment_orchestrator
 check_exit 3 "and a job runs as the first did" rgrid run process.py input.csv
 

@@ -127,6 +127,14 @@ if command -v systemd-analyze >/dev/null; then
 		verify() { systemd-analyze verify --man=no "$copy" 2>"$TEST_DIR/verify" && ! grep -F "$copy" "$TEST_DIR/verify"; }
 		check "systemd takes $(basename "$unit")" verify
 	done
+	verify_list() {
+		systemd-analyze verify --man=no "$TEST_DIR"/rgrid-public-workers.{path,timer} 2>"$TEST_DIR/verify" &&
+			! grep -F "$TEST_DIR/rgrid" "$TEST_DIR/verify"
+	}
+	cp packaging/systemd/rgrid-public-workers.{path,timer} "$TEST_DIR"
+	check "systemd takes what starts rgrid-public-workers.service" verify_list
+	check "rgrid-public-workers.service no more than its work needs" systemd-analyze security --offline=yes \
+		--threshold=80 packaging/systemd/rgrid-public-workers.service
 	for unit in api api-workers orchestrator; do
 		check "rgrid-$unit.service is exposed little" systemd-analyze security --offline=yes \
 			--threshold=15 "packaging/systemd/rgrid-$unit.service"

@@ -95,8 +95,12 @@ cp "$TEST_DIR/env" "$ENV_FILE"
 check "rollback says loudly what it means" says 0 "WARNING: without the private network" network rollback
 check "… and comments the values out" grep -qx "# RGRID_NETWORK_ID=$id" "$ENV_FILE"
 check "… and keeps the rest" grep -qx FIRST=1 "$ENV_FILE"
-check "… and opens no range" says 0 "/32" network rollback
+check "… and opens no range" says 0 "Nothing is opened yet" network rollback
 check "again: it is rolled back" says 0 "sets neither" network rollback
+check "… with the address to set" says 0 ">>$ENV_FILE" network rollback
+check "… what moves the workers' API" says 0 "2. rgrid server setup" network rollback
+check "… what lets workers in, one by one" says 0 "systemctl enable --now rgrid-public-workers.path" network rollback
+check "… and the way back" says 0 "rgrid db expose (which closes the public side)" network rollback
 check "setup goes back" network setup
 check "… to what it was" project_is_good
 check_output "… byte by byte" "" diff "$TEST_DIR/env" "$ENV_FILE"
