@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/rand.h"
 #include "base/spawn.h"
+#include "core/ipv4.h"
 
 #define RULES_BYTES_MAX	  8192
 #define COMMAND_WORDS_MAX 24
@@ -42,6 +43,8 @@ struct networks {
 	bool has_rules;
 	size_t slot_count;
 	struct link *links;
+	struct network_endpoint kept_from[NETWORK_ENDPOINTS_MAX];
+	size_t kept_from_count;
 };
 
 /* Runs a program to its end; `input` goes to its standard input. */
@@ -88,12 +91,27 @@ static void delete_table(const struct networks *networks)
 		return;
 }
 
+static void append_kept_from(const struct networks *networks, struct buf *out)
+{
+	char address[IPV4_BYTES];
+
+	for (size_t i = 0; i < networks->kept_from_count; i++)
+		buf_appendf(out,
+			    "  iifname \"rgj*\" ip daddr %s tcp dport %u reject with icmp type "
+			    "admin-prohibited\n",
+			    ipv4_format(networks->kept_from[i].address, address),
+			    (unsigned)networks->kept_from[i].port);
+}
+
 /* Whatever comes in by an interface of a job is filtered by these chains. Several workers of one
  * machine load the same rules, each in a table of its own; a packet must pass all. */
 static int load_rules(struct networks *networks, struct error *err)
 {
 	struct buf rules;
+	CLEANUP(cleanup_buf) struct buf kept;
 	buf_init(&rules, RULES_BYTES_MAX);
+	buf_init(&kept, RULES_BYTES_MAX / 2);
+	append_kept_from(networks, &kept);
 	buf_appendf(&rules,
 		    "table inet %s {\n"
 		    " chain forward {\n"
@@ -101,6 +119,7 @@ static int load_rules(struct networks *networks, struct error *err)
 		    "  iifname \"rgj*\" meta nfproto ipv6 drop\n"
 		    "  iifname \"rgj*\" ip daddr { " BLOCKED_RANGES
 		    " } reject with icmp type admin-prohibited\n"
+		    "%s"
 		    "  iifname \"rgj*\" oifname \"rgj*\" drop\n"
 		    "  oifname \"rgj*\" ct state established,related accept\n"
 		    "  oifname \"rgj*\" drop\n"
@@ -114,7 +133,7 @@ static int load_rules(struct networks *networks, struct error *err)
 		    "  iifname \"rgj*\" masquerade\n"
 		    " }\n"
 		    "}\n",
-		    networks->table);
+		    networks->table, kept.bytes > 0 ? kept.data : "");
 	CHECK(!rules.overflowed);
 	const char *argv[] = {"nft", "-f", "-", NULL};
 	int result = run(argv, rules.data, err);
@@ -151,6 +170,14 @@ struct networks *networks_open(const char *name, const char *directory, size_t s
 	else
 		delete_table(networks);
 	return networks;
+}
+
+void networks_keep_from(struct networks *networks, const struct network_endpoint *endpoints,
+			size_t count)
+{
+	CHECK(count <= NETWORK_ENDPOINTS_MAX);
+	memcpy(networks->kept_from, endpoints, count * sizeof(*endpoints));
+	networks->kept_from_count = count;
 }
 
 void networks_free(struct networks *networks)

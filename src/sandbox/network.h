@@ -6,15 +6,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 struct networks;
 
+/* A port of one machine. */
+struct network_endpoint {
+	uint32_t address;
+	uint16_t port;
+};
+#define NETWORK_ENDPOINTS_MAX 4
+
 /* `name` names the table of rules; one left by an earlier process of that name is removed.
  * `directory` is where namespaces are bound, in a mount namespace of ours. Never fails: see
  * networks_usable. */
 struct networks *networks_open(const char *name, const char *directory, size_t slots, bool is_root);
+/* Before the first network_get: what of the public internet is refused to jobs as well. */
+void networks_keep_from(struct networks *networks, const struct network_endpoint *endpoints,
+			size_t count);
 void networks_free(struct networks *networks); /* NULL is fine */
 /* NULL, or why there is none on this machine. */
 const char *networks_missing(const struct networks *networks);

@@ -259,6 +259,8 @@ int sandbox_open(const struct sandbox_options *options, struct sandbox **ret, st
 	read_id_map(sandbox);
 	sandbox->groups = cgroups_open(sandbox->name);
 	sandbox->networks = networks_open(sandbox->name, SCRATCH, options->slots, sandbox->is_root);
+	if (options->kept_from_count > 0)
+		networks_keep_from(sandbox->networks, options->kept_from, options->kept_from_count);
 	if (syscall_filter_compile(&sandbox->seccomp, err) < 0 ||
 	    open_slots(sandbox, options, err) < 0 || try_out(sandbox, err) < 0) {
 		sandbox_free(sandbox);

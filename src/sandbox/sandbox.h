@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "core/job_spec.h"
+#include "sandbox/network.h"
 
 /* Called first thing in the worker's main, while single-threaded. Forks: the caller continues
  * inside new mount and pid (rootless: also user) namespaces, in which cgroup v2 of a hybrid layout
@@ -32,6 +33,9 @@ struct sandbox_options {
 	size_t slots;
 	uint64_t disk_bytes_max;  /* most that one job's work directory may be given */
 	const char *init_program; /* rgrid-sandbox-init; NULL: beside this executable */
+	/* Of the public internet: what a job with network does not reach all the same. */
+	const struct network_endpoint *kept_from;
+	size_t kept_from_count;
 };
 
 /* Sets the process's umask to 022. Also runs one program in a sandbox, to be sure that it works and

@@ -15,7 +15,9 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "conf/conninfo.h"
 #include "core/id.h"
+#include "core/ipv4.h"
 #include "core/limits.h"
 #include "sandbox/sandbox.h"
 #include "store/worker_link.h"
@@ -444,13 +446,51 @@ static void open_dispatcher(struct worker *worker)
 	worker->dispatcher = dispatcher_new(&options);
 }
 
+/* "ADDRESS", "PORT" of the grid's own side. A name is not followed: workers' machines are told
+ * addresses. */
+static size_t add_endpoint(struct network_endpoint *all, size_t count, const char *address,
+			   const char *port)
+{
+	struct network_endpoint *endpoint = &all[count];
+	struct error ignored = {0};
+	uint64_t number = 0;
+
+	if (address == NULL || ipv4_parse(address, &endpoint->address, &ignored) < 0 ||
+	    parse_u64(port, 1, UINT16_MAX, &number, &ignored) < 0)
+		return count;
+	endpoint->port = (uint16_t)number;
+	return count + 1;
+}
+
+/* Without a private network, database and API are on the public internet, and let this machine in:
+ * not its jobs. */
+static size_t find_endpoints(const struct worker_options *options, struct network_endpoint *ret)
+{
+	CLEANUP(cleanup_free) char *host = conninfo_value(options->conninfo, "host");
+	CLEANUP(cleanup_free) char *port = conninfo_value(options->conninfo, "port");
+	const char *at = strstr(options->api_url, "://");
+	CLEANUP(cleanup_free)
+	char *api_host = xstrdup(at != NULL ? at + 3 : options->api_url);
+	char *api_port = api_host + strcspn(api_host, ":/");
+	bool has_port = *api_port == ':';
+	size_t count = add_endpoint(ret, 0, host, port != NULL ? port : "5432");
+
+	*api_port++ = '\0';
+	if (has_port)
+		api_port[strcspn(api_port, "/")] = '\0';
+	return add_endpoint(ret, count, api_host, has_port ? api_port : "443");
+}
+
 static int worker_open(struct worker *worker, struct error *err)
 {
 	const struct worker_options *options = worker->options;
+	struct network_endpoint endpoints[NETWORK_ENDPOINTS_MAX];
 	const struct sandbox_options sandbox = {
 		.state_directory = options->state_directory,
 		.slots = options->slots,
 		.disk_bytes_max = options->disk_bytes,
+		.kept_from = endpoints,
+		.kept_from_count = find_endpoints(options, endpoints),
 	};
 	const struct worker_link_options link = {
 		.event = worker->event,

@@ -207,6 +207,9 @@ check_exit 2 "… not without TLS" with_own_login "$worker" sslmode=disable
 check_exit 2 "… and nowhere else" with_own_login "$outsider" "$verified"
 check_output "for others there is no way still" "$control_address:5432 away
 $control_address:8443 away" reach "$outsider" "$control_address:5432" "$control_address:8443"
+check_output "its jobs reach the outside, and no database" "$outside_address:7000 open
+$control_address:5432 away
+$control_address:8443 away" rgrid run --network public reach.py "$outside_address:7000" "$control_address:5432" "$control_address:8443"
 check "the worker is deleted" api DELETE "/servers/$worker"
 check "it is on the list no more" wait_until 90 test ! -s "$list"
 check "and closed out" open_to_listed

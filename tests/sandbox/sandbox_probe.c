@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/opts.h"
+#include "core/ipv4.h"
 #include "core/limits.h"
 #include "sandbox/sandbox.h"
 
@@ -30,6 +31,8 @@ struct probe {
 	uint64_t timeout_ms;
 	uint64_t runs;
 	bool network;
+	const char *kept_address;
+	uint64_t kept_port;
 };
 
 static void print_result(const struct sandbox *sandbox, const struct sandbox_result *result,
@@ -109,6 +112,9 @@ static int probe_main(int argc, const char **argv, int *ret_exit, struct error *
 		OPT_DURATION(0, "timeout", "TIME", &probe.timeout_ms, "time limit"),
 		OPT_U64(0, "runs", "N", &probe.runs, 1, 100000, "how often to run it"),
 		OPT_FLAG(0, "network", &probe.network, "with a network"),
+		OPT_STR(0, "kept-address", "ADDRESS", &probe.kept_address,
+			"what it does not reach, at:", NULL),
+		OPT_U64(0, "kept-port", "PORT", &probe.kept_port, 1, UINT16_MAX, "this port"),
 	};
 	const struct opt_command command = {.name = "sandbox_probe",
 					    .synopsis = "[options] STATE_DIR COMMAND [ARGS...]",
@@ -126,12 +132,17 @@ static int probe_main(int argc, const char **argv, int *ret_exit, struct error *
 				 "usage: sandbox_probe [options] STATE_DIR COMMAND [ARGS...]");
 	if (sandbox_enclose(err) < 0)
 		return -1;
+	struct network_endpoint kept_from = {.port = (uint16_t)probe.kept_port};
+	if (probe.kept_address != NULL &&
+	    ipv4_parse(probe.kept_address, &kept_from.address, err) < 0)
+		return -1;
 	struct sandbox_options sandbox_options = {
 		.state_directory = words[0],
-
 		.slots = 2,
 		.disk_bytes_max = probe.volume_bytes != 0 ? probe.volume_bytes : probe.disk_bytes,
-		.init_program = getenv("RGRID_SANDBOX_INIT")};
+		.init_program = getenv("RGRID_SANDBOX_INIT"),
+		.kept_from = &kept_from,
+		.kept_from_count = probe.kept_port != 0};
 	struct sandbox *sandbox;
 	if (sandbox_open(&sandbox_options, &sandbox, err) < 0)
 		return -1;

@@ -65,6 +65,14 @@ for address in 198.18.0.3 10.0.1.3 127.0.0.1; do
 	check_output "the worker itself reaches its own $address" hello from_worker $address 8001
 	check "a job does not" job_fails $address 8001
 done
+serve $OUTSIDE 8443
+kept() { # port: of the public side, where another one is the grid's own
+	nsenter --net=/run/netns/"$WORKER" "$PROBE" --network --kept-address 198.18.0.1 --kept-port 8443 "$TEST_DIR/state" \
+		python3 -c "$CONNECT" 198.18.0.1 "$1" 3>/dev/null </dev/null
+}
+check_output "the worker itself reaches the grid's public port" hello from_worker 198.18.0.1 8443
+check_exit 1 "a job does not" kept 8443
+check_output "… and reaches others there" hello kept 8000
 gateway() { nsenter --net=/run/netns/"$WORKER" "$PROBE" --network "$TEST_DIR/state" python3 -c '
 import socket, struct
 for line in open("/proc/net/route").read().splitlines()[1:]:
