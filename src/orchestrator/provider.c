@@ -29,6 +29,7 @@
 #define GRID_ID_BYTES	   40
 #define REQUESTS_RESERVE   100 /* of the hourly budget, kept for deletions */
 #define REQUEST_TIMEOUT_MS 15000
+#define RESOLVERS	   "185.12.64.1 185.12.64.2" /* Hetzner's, for its customers' servers */
 #define LOST_MS_MAX	   (30ULL * 60 * 1000)	/* a machine without its grid powers itself off */
 #define LOGIN_SPARE_MS	   (2ULL * 3600 * 1000) /* beyond the maximum age: draining takes time */
 #define FIELD_GRID_ID	   7			/* of query_fleet_facts */
@@ -49,6 +50,7 @@ struct provider {
 	struct fleet_cloud cloud;
 	char grid_id[GRID_ID_BYTES];
 	char gateway[IPV4_BYTES];
+	bool leads_out; /* of the private network, for servers without a public address */
 	struct buf ca_pem;
 	struct buf worker_conninfo;
 	uint64_t start_deadline_ms;
@@ -156,6 +158,16 @@ static int read_grid_id(struct provider *provider, struct error *err)
 	return 0;
 }
 
+/* Whether the network leads out of it, through a server that translates addresses. */
+static bool leads_out(const struct hetzner_network *network)
+{
+	for (size_t i = 0; i < network->route_count; i++) {
+		if (str_eq(network->routes[i].destination, "0.0.0.0/0"))
+			return true;
+	}
+	return false;
+}
+
 /* Not in public mode. The provider routes everything in the network through the first address of
  * its range. */
 static int read_gateway(struct provider *provider, struct error *err)
@@ -171,6 +183,7 @@ static int read_gateway(struct provider *provider, struct error *err)
 	if (ipv4_range_parse(networks.items[0].ip_range, &range, err) < 0)
 		return error_wrap(err, "the range of network %" PRId64, id);
 	(void)ipv4_format(range.first + 1, provider->gateway);
+	provider->leads_out = leads_out(&networks.items[0]);
 	return 0;
 }
 
@@ -185,6 +198,8 @@ static int make_user_data(void *context, const struct fleet_creation *creation, 
 					.age_ms = conf_number(conf, CONF_WORKER_AGE_MAX) +
 						  LOGIN_SPARE_MS};
 
+	bool needs_way_out = provider->leads_out && conf_number(conf, CONF_SERVER_IPV4) == 0;
+
 	if (enrolment_require(provider->pg, creation->intent->worker_id, &terms, token, err) < 0)
 		return -1;
 	struct user_data data = {.worker_name = creation->intent->name,
@@ -196,6 +211,8 @@ static int make_user_data(void *context, const struct fleet_creation *creation, 
 				 .bundle_sha256 = conf_text(conf, CONF_WORKER_BUNDLE),
 				 .bundle_token = token,
 				 .gateway = is_public_mode(conf) ? NULL : provider->gateway,
+				 .needs_way_out = needs_way_out,
+				 .dns = needs_way_out ? RESOLVERS : NULL,
 				 .start_ms = terms.start_ms,
 				 .lost_ms_max = LOST_MS_MAX};
 	return user_data_build(&data, ret, err);

@@ -107,6 +107,23 @@ check "… and no list of an earlier public mode is left" test ! -e "$list"
 check_output "without keys, firewalls, groups, public addresses" "0 [] None None None" \
 	server "' '.join(map(str, (len(a['servers'][0].get('_ssh_keys', [])), a['servers'][0]['public_net']['firewalls'], a['servers'][0]['placement_group'], a['servers'][0]['public_net']['ipv4'], a['servers'][0]['public_net']['ipv6'])))"
 
+# ---- the way out of a private network
+told() { # the ways out that the servers' user data names
+	sim GET /state | /usr/bin/python3 -c '
+import base64, json, re, sys
+def texts(a):
+    if isinstance(a, str): yield a
+    for b in a.values() if isinstance(a, dict) else a if isinstance(a, list) else (): yield from texts(b)
+files = (base64.b64decode(f) for t in texts(json.load(sys.stdin)) if t.startswith("#cloud-config") for f in re.findall(r"[A-Za-z0-9+/=]{60,}", t))
+print(*sorted({n.decode() for f in files for n in re.findall(rb"RGRID_(?:WAY_OUT|DNS)=[^\n]*", f) if b"$" not in n}))'
+}
+check_output "without a route out, servers are told of none" 'RGRID_DNS="" RGRID_WAY_OUT="no"' told
+anew
+api POST "/networks/$network/actions/add_route" '{"destination":"0.0.0.0/0","gateway":"10.0.1.200"}' >/dev/null
+orchestrator_start private
+check "a worker's server is ordered" wait_until 60 count_is 1
+check_output "with one, they take it, and Hetzner's resolvers" 'RGRID_DNS="185.12.64.1 185.12.64.2" RGRID_WAY_OUT="yes"' told
+
 # ---- what was asked for
 anew
 api POST /ssh_keys "{\"name\":\"alice's laptop\",\"public_key\":\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILtbrBrv18eaPMpjjFSSsQHQCNQsM5BPVfCzvKqr7Orf alice\"}" >/dev/null
