@@ -11,7 +11,7 @@
 #
 # No metadata service answers unless a test makes one.
 
-PROJECTS_MAX=60
+PROJECTS_MAX=80
 RGRIDD=$RGRID_BUILD/src/main/rgridd
 [ -x "$RGRIDD" ] || RGRIDD=$RGRID_BUILD/rgridd
 export RGRID_METADATA_ENDPOINT=http://127.0.0.1:1

@@ -192,6 +192,8 @@ fault_check() { # description, fault
 	server_create rgrid "$control" >/dev/null
 	fault "$2"
 	check "$1" network setup
+	faults_end
+	fault "rate-limit:limit=3600,remaining=3600" # the test's own requests count, too
 	check "… fully" project_is_good
 	faults_end
 }
@@ -204,11 +206,35 @@ fault_check "the attachment fails once" "action:command=attach_to_network,error=
 fault_check "the subnet's action fails once" "action:command=add_subnet,error=action_failed"
 fault_check "the API fails for a moment" "status:status=502,code=bad_gateway,count=2"
 fault_check "the attachment is slow" "action:command=attach_to_network,ms=1500"
+fault_check "answers break off" "cut:method=GET,count=2"
+fault_check "the answer to the creation breaks off" "cut:method=POST,path=/networks"
+fault_check "every answer is late" "delay:ms=200,count=0"
+fault_check "the request budget is used up" "rate-limit:limit=3600,remaining=0"
+fault_check "the attachment is seen late" "private-net:ms=1500"
+fault_check "listings are behind" "list-lag:ms=1500"
 
-project "for good"
+refusal_check() { # description, exit code, words, fault
+	project "$1"
+	server_create rgrid "$control" >/dev/null
+	fault "$4"
+	check "$1" says "$2" "$3" network setup
+	faults_end
+	check "… and done once it is mended" network setup
+	check "… fully" project_is_good
+}
+says_or_waits() { network setup >"$TEST_DIR/.output" 2>&1 || grep -q "the address is taken, or was freed just now" "$TEST_DIR/.output"; }
+refusal_check "a refusal is told as it is" 6 "resource_limit_exceeded" "status:method=POST,path=/networks,status=403,code=resource_limit_exceeded"
+refusal_check "so is a quota" 6 "resource_limit_exceeded" "quota:resource=network"
+refusal_check "so is a token that may only read" 4 "token_readonly" "token:mode=readonly"
+refusal_check "so is one that was revoked" 4 "make a new API token" "token:mode=revoked"
+refusal_check "so is one that is revoked on the way" 4 "make a new API token" "token:mode=revoked,skip=3"
+
+project "an address that is not free yet"
 server_create rgrid "$control" >/dev/null
-fault "status:method=POST,path=/networks,status=403,code=resource_limit_exceeded"
-check "a refusal is told as it is" says 6 "resource_limit_exceeded" network setup
+network setup >/dev/null
+fault "ip-busy:ms=3000"
+network rollback >/dev/null
+check "an address that was given back this moment is told to be taken, or waited for" says_or_waits
 faults_end
 
 # Whatever call of the run it dies at, the next run completes it.
