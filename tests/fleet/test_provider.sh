@@ -243,6 +243,27 @@ check "the orchestrator is the one that was started" kill -0 "$orchestrator_pid"
 sim DELETE /faults >/dev/null
 sim DELETE /requests >/dev/null
 
+# ---- two of them: one leads; when it is killed, the other goes on where it was
+anew
+orchestrator_start private
+leads() { grep -qF '"event":"orchestrator.leads"' "$TEST_DIR/$1.log"; }
+check "an orchestrator leads" wait_until 60 leads orchestrator
+check "and orders a server" wait_until 60 count_is 1
+sessions() { store_ask "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rgrid_orchestrator'"; }
+of_first=$(sessions)
+private --workers-min 2 >"$TEST_DIR/second.log" 2>&1 &
+second_pid=$!
+both_ask() { [ "$(sessions)" -gt "$of_first" ]; }
+check "another is there" wait_until 60 both_ask
+check_exit 1 "… and does not lead" leads second
+kill -KILL "$(pgrep -P "$orchestrator_pid" || echo "$orchestrator_pid")"
+wait "$orchestrator_pid" 2>/dev/null
+check "the first is killed, the second leads within seconds" wait_until 20 leads second
+check "… and acts by its own settings" wait_until 60 count_is 2
+check_output "… without a server too many" 2 store_ask "SELECT count(*) FROM rg.worker WHERE state <= 3"
+orchestrator_pid=$second_pid
+sim DELETE /requests >/dev/null
+
 # ---- a request that hangs does not hold it up
 ended() { ! kill -0 "$orchestrator_pid" 2>/dev/null; }
 fault "delay:method=GET,path=/servers,ms=25000"
