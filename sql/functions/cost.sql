@@ -28,8 +28,7 @@ $$;
 
 -- What is in no day's sum and no batch's yet: what runs, and what has ended since the last fold.
 CREATE FUNCTION rg.cost_open() RETURNS TABLE (project_id bigint, batch_id bigint, cost_micros bigint)
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 AS $$
 	SELECT r.project_id, r.batch_id, r.cost_micros FROM rg.cost_running() r
 	UNION ALL
