@@ -74,8 +74,10 @@ static int run_verb(int argc, const char **argv, const struct cli_globals *globa
 	if (!verb && verb_seconds(argv[0], &seconds)) {
 		error_set(err, ERR_INVALID, "rgrid %s needs one of: %s", argv[0], seconds.data);
 		if (str_eq(argv[0], "batch"))
-			error_hint(err, "to submit one: rgrid run --batch 'data/*.csv' SCRIPT");
-		return -1;
+			return error_hint(err,
+					  "to submit one: rgrid run --batch 'data/*.csv' SCRIPT");
+		return error_hint(err, "\"rgrid help %s %.*s\" explains the first", argv[0],
+				  (int)strcspn(seconds.data, ","), seconds.data);
 	}
 	if (!verb)
 		return refuse_unknown(argv[0], err);
