@@ -130,17 +130,21 @@ check_output "it listens on localhost alone" "127.0.0.1:5433 " listening
 check "undo again is nothing" rgridd_db --undo
 
 # Power loss after each step.
-restarts() { on ctl pg_ctlcluster 15 main restart -m immediate </dev/null >/dev/null 2>&1; }
+dies_after() { RGRID_TEST_DIE_AFTER=$1 rgridd_db "${@:2}"; }
+cut_off() { # step, arguments: dies of it there
+	check_exit 137 "db expose ${*:2} is cut off after $1" dies_after "$@"
+	on ctl pg_ctlcluster 15 main restart -m immediate </dev/null >/dev/null 2>&1
+	check_output "… PostgreSQL starts and answers" 1 sql "SELECT 1"
+}
+undo_steps=(settings reload restart hba reload-hba firewall certificate)
 for step in authority certificate api-certificate firewall settings hba reload restart; do
-	RGRID_TEST_DIE_AFTER=$step rgridd_db >/dev/null 2>&1
-	restarts
-	check_output "cut off after $step it starts and answers" 1 sql "SELECT 1"
+	cut_off "$step"
 	check "… and the next run completes it" rgridd_db
 	check_output "… for workers" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
-	RGRID_TEST_DIE_AFTER=$step rgridd_db --undo >/dev/null 2>&1
-	restarts
-	check_output "undo cut off after $step answers" 1 sql "SELECT 1"
-	check "… and is completed" rgridd_db --undo
+	undone=${undo_steps[0]-}
+	undo_steps=("${undo_steps[@]:1}")
+	[ -z "$undone" ] || cut_off "$undone" --undo
+	check "… and the next run completes it" rgridd_db --undo
 	state_no_sizes >"$TEST_DIR/undone"
 	check "… to what was" diff "$TEST_DIR/before" "$TEST_DIR/undone"
 done

@@ -23,6 +23,8 @@ tap_at_exit() {
 }
 
 setup() { on ctl "$RGRIDD" server setup "$@"; }
+dies_after() { RGRID_TEST_DIE_AFTER=$1 setup "${@:2}"; }
+cut_off() { check_exit 137 "cut off after $1" dies_after "$@"; }
 refused() { # a part of why, command…
 	local code=0
 	"${@:2}" >"$TEST_DIR/.said" 2>&1 || code=$?
@@ -310,21 +312,22 @@ echo '# of by hand' >>/etc/rgrid/api.env
 check "with a file that was changed by hand" setup_with_systemd
 check_output "… who reads it is restarted" "rgrid-api.service rgrid-api-workers.service" restarted
 rm /etc/rgrid/pki/api.pem
-RGRID_TEST_DIE_AFTER=certificate setup_with_systemd 2>/dev/null
-check "cut off after another certificate" setup_with_systemd
-check_output "… the next run knows who does not have it yet" rgrid-api-workers.service restarted
+cut_off_with_systemd() { PATH=$TEST_DIR/bin:$PATH dies_after "$1"; }
+check_exit 137 "cut off after another certificate" cut_off_with_systemd certificate
+check "… the next run completes it" setup_with_systemd
+check_output "… and run knows who does not have it yet" rgrid-api-workers.service restarted
 echo 'LimitNOFILE=4096' >>"$TEST_DIR/units/text"
 check "with other units" setup_with_systemd
 check_output "… all are restarted" "rgrid-api.service rgrid-api-workers.service rgrid-orchestrator.service" restarted
 
 # Power loss after each step.
 rmdir /run/systemd/system
-for step in user database schema api-login certificate workers-api key; do
+for step in user directories database schema api-login orchestrator-login certificate bundle settings api workers-api token key; do
 	sql 'DROP DATABASE IF EXISTS rgrid'
 	rm -rf /etc/rgrid/*.env /var/lib/rgrid/*
 	userdel rgrid 2>/dev/null
-	RGRID_TEST_DIE_AFTER=$step setup >/dev/null 2>&1
-	check "cut off after $step, the next run completes it" setup --env-file "$TEST_DIR/step.env"
+	cut_off "$step"
+	check "… the next run completes it" setup --env-file "$TEST_DIR/step.env"
 	check_output "… and the API logs in" 1 logs_in api
 done
 
@@ -337,27 +340,27 @@ is_good() { # the key in that file, as the database knows it
 	[ -n "$key" ] && [ "$(sql "SELECT count(*) FROM rg.api_key WHERE key_sha256 = sha256('$key')" rgrid)" = 1 ]
 }
 keys_gone
-RGRID_TEST_DIE_AFTER=key-written setup --env-file "$TEST_DIR/step.env" >/dev/null 2>&1
-check_output "cut off before the key is good, it is in its file" 600 stat -c %a "$TEST_DIR/step.env"
+cut_off key-written --env-file "$TEST_DIR/step.env"
+check_output "… before the key is good, it is in its file" 600 stat -c %a "$TEST_DIR/step.env"
 check_output "… and nowhere else" 0 keys
 check "… the next run" setup --env-file "$TEST_DIR/step.env"
 check "… makes one that is good" is_good "$TEST_DIR/step.env"
 check_output "… and no other" 1 keys
 for moment in key-written key; do
 	keys_gone
-	RGRID_TEST_DIE_AFTER=$moment setup >/dev/null 2>&1
+	cut_off "$moment"
 	setup >"$TEST_DIR/said"
 	shown
-	check "cut off after $moment, a key that was not shown is shown by the next run" is_good "$TEST_DIR/shown.env"
+	check "… a key that was not shown is shown by the next run" is_good "$TEST_DIR/shown.env"
 	check_output "… the only one" 1 keys
 	setup >"$TEST_DIR/said"
 	shown
 	check_output "… and then no more" "" cat "$TEST_DIR/shown.env"
 done
 sed -i 's|rgrid_api:|&x|' /etc/rgrid/api.env
-RGRID_TEST_DIE_AFTER=login-written setup >/dev/null 2>&1
-check "cut off before a login is good" setup
-check_output "… the next run makes it so" 1 logs_in api
+cut_off login-written
+check "… before the login is good, the next run" setup
+check_output "… makes it so" 1 logs_in api
 
 state >"$TEST_DIR/once"
 check "a last run" setup
