@@ -134,7 +134,7 @@ detach_and_ids() {
 	local id
 	id=$("$RGRID" run --detach --name named --label team=blue show.py one | grep -o 'job_[0-9a-z]*' | head -n 1)
 	[ -n "$id" ] || return 1
-	"$RGRID" attach "$id" && [ "$("$RGRID" logs last)" = "['one']" ] &&
+	"$RGRID" attach "$id" && "$RGRID" logs last | grep -qxF "['one']" &&
 		[ "$("$RGRID" list --label team=blue --json | jq -r '.items[0].id')" = "$id" ]
 }
 check "--detach prints the id; last, --name and --label find it" detach_and_ids

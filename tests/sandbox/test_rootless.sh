@@ -17,7 +17,11 @@ as_user() {
 	if [ "$(id -u)" -ne 0 ]; then "$@"; else setpriv --reuid="$USER_ID" --regid="$USER_ID" --clear-groups -- "$@"; fi
 }
 [ "$(id -u)" -ne 0 ] || chown "$USER_ID:$USER_ID" "$TEST_DIR/user"
-probe() { as_user "$TEST_DIR/probe" "$@" 3>"$TEST_DIR/result.json" </dev/null; }
+# Through pipes, as from a worker: crun gives what it prints to, if that is a file, to the script's user.
+probe() {
+	as_user "$TEST_DIR/probe" "$@" 3>"$TEST_DIR/result.json" </dev/null 2> >(cat >&2) | cat
+	return "${PIPESTATUS[0]}"
+}
 probe_is() {
 	local condition=$1
 	shift

@@ -89,7 +89,12 @@ job=$(job_submit bash 'cat in' "{files: [{path: \"in\", blob: \"$missing\"}]}")
 check 'an input that is nowhere rejects the job' job_ended "$job" '1 10'
 check_output 'by name' "input in: blob ${missing:0:12} is not in the blob store" job_field "$job" message
 job=$(job_submit bash 'true' "{limits: {disk_bytes: 8388608}, files: [{path: \"big\", blob: \"$big\"}]}")
-check 'an input larger than the disk limit' job_ended "$job" '1 8'
+if [[ ,$(store_ask "SELECT array_to_string(unenforced, ',') FROM rg.worker"), != *,disk,* ]]; then
+	check 'an input larger than the disk limit' job_ended "$job" '1 8'
+else
+	skip 'an input larger than the disk limit' 'this machine cannot hold limits of disk space'
+	check 'it completes, where that cannot be held' job_ended "$job" '1 1'
+fi
 
 # Away ---------------------------------------------------------------------------------------------
 
