@@ -76,8 +76,12 @@ printf 'import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n' >crash.py
 check_exit 139 "a signal is 128+n" "$RGRID" run crash.py
 echo 'while True: pass' >spin.py
 check_exit 124 "the time limit is 124" "$RGRID" run --timeout 1s spin.py
-printf 'x = []\nwhile True: x.append(bytearray(1 << 20))\n' >bomb.py
-check_exit 137 "the memory limit is 137" "$RGRID" run --memory 64M bomb.py
+printf 'x = [bytearray(1 << 20) for _ in range(400)]\n' >bomb.py
+if "$RGRID" logs last 2>&1 | grep -q 'cannot hold a limit: memory'; then
+	skip "the memory limit is 137" "this user cannot hold memory limits here"
+else
+	check_exit 137 "the memory limit is 137" "$RGRID" run --memory 64M bomb.py
+fi
 printf 'def broken(:\n' >syntax.py
 check_exit 1 "a script that cannot be parsed ends with the interpreter's code" "$RGRID" run syntax.py
 check_exit 2 "a script that is not there is a usage error" "$RGRID" run nowhere.py
