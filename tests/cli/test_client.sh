@@ -125,7 +125,7 @@ last_is() { [ "$("$RGRID" status last --json | python3 -c 'import json, sys; pri
 first_interrupt() {
 	"$RGRID" run slow.py >slow.out 2>slow.err &
 	local client=$! code=0
-	wait_until 10 grep -q '^2$' slow.out || return 1
+	wait_until 30 grep -q '^2$' slow.out || return 1
 	kill -INT "$client"
 	wait "$client" || code=$?
 	[ "$code" -eq 130 ] && grep -q 'rgrid attach job_' slow.err && last_is running && "$RGRID" cancel last && wait_until 10 last_is cancelled
@@ -134,7 +134,7 @@ check "the first Ctrl-C detaches" first_interrupt
 cancelling() {
 	"$RGRID" run --cancel-on-interrupt slow.py >slow.out 2>slow.err &
 	local client=$! code=0
-	wait_until 10 grep -q '^2$' slow.out || return 1
+	wait_until 30 grep -q '^2$' slow.out || return 1
 	kill -INT "$client"
 	wait "$client" || code=$?
 	[ "$code" -eq 130 ] && wait_until 10 last_is cancelled
