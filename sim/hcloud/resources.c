@@ -14,16 +14,18 @@
 #include "hcloud/primary_ip.h"
 #include "hcloud/server.h"
 #include "hcloud/server_disk.h"
+#include "hcloud/server_metrics.h"
 #include "hcloud/server_misc.h"
 #include "hcloud/server_network.h"
 #include "hcloud/server_power.h"
 #include "hcloud/ssh_key.h"
 
 static const struct route *const tables[] = {
-	absent_routes,	       action_routes,	      catalog_routes,	  firewall_routes,
-	image_routes,	       network_action_routes, network_routes,	  placement_group_routes,
-	pricing_routes,	       primary_ip_routes,     server_disk_routes, server_misc_routes,
-	server_network_routes, server_power_routes,   server_routes,	  ssh_key_routes,
+	absent_routes,	    action_routes,	   catalog_routes,	firewall_routes,
+	image_routes,	    network_action_routes, network_routes,	placement_group_routes,
+	pricing_routes,	    primary_ip_routes,	   server_disk_routes,	server_metrics_routes,
+	server_misc_routes, server_network_routes, server_power_routes, server_routes,
+	ssh_key_routes,
 };
 
 /* Kinds whose view is more than doc_public. */

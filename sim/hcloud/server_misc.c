@@ -11,11 +11,9 @@
 #include "hcloud/server.h"
 #include "hcloud/server_create.h"
 
-#define BACKUP_WINDOW	  "22-02"
-#define URL_BYTES	  160
-#define TICKET_CHARS	  32
-#define METRIC_STEP_S	  60
-#define METRIC_TYPE_COUNT 3
+#define BACKUP_WINDOW "22-02"
+#define URL_BYTES     160
+#define TICKET_CHARS  32
 
 static int add_to_placement_group(struct call *call)
 {
@@ -196,47 +194,6 @@ static int change_protection(struct call *call)
 	return server ? protection_change(call, KIND_SERVER, server) : -1;
 }
 
-static json_t *series_of(const char *name, int64_t at_s)
-{
-	return json_pack("{s:{s:[[I,s]]}}", name, "values", (json_int_t)at_s, "0");
-}
-
-/* An idle server: every series is one zero. */
-static int metrics(struct call *call)
-{
-	static const struct {
-		const char *type;
-		const char *series;
-	} known[METRIC_TYPE_COUNT] = {
-		{"cpu", "cpu"},
-		{"disk", "disk.0.iops.read"},
-		{"network", "network.0.bandwidth.in"},
-	};
-	const char *type = query_get(&call->query, "type");
-	const char *start = query_get(&call->query, "start");
-	const char *end = query_get(&call->query, "end");
-	json_t *series = NULL;
-
-	if (!call_find(call, KIND_SERVER, 0))
-		return -1;
-	if (!type || !start || !end)
-		return problem_invalid(&call->problem,
-				       !type	? "type"
-				       : !start ? "start"
-						: "end",
-				       "Missing data for required field.");
-	for (size_t i = 0; i < METRIC_TYPE_COUNT; i++) {
-		if (str_eq(type, known[i].type))
-			series = series_of(known[i].series,
-					   vclock_now_us(&call->sim->clock) / 1000000);
-	}
-	if (!series)
-		return problem_invalid(&call->problem, "type", "Not a valid choice.");
-	return call_reply(call, 200,
-			  json_pack("{s:{s:s,s:s,s:i,s:o}}", "metrics", "start", start, "end", end,
-				    "step", METRIC_STEP_S, "time_series", series));
-}
-
 const struct route server_misc_routes[] = {
 	{"POST", "/servers/{id}/actions/add_to_placement_group", add_to_placement_group},
 	{"POST", "/servers/{id}/actions/remove_from_placement_group", remove_from_placement_group},
@@ -247,6 +204,5 @@ const struct route server_misc_routes[] = {
 	{"POST", "/servers/{id}/actions/disable_backup", disable_backup},
 	{"POST", "/servers/{id}/actions/request_console", request_console},
 	{"POST", "/servers/{id}/actions/change_protection", change_protection},
-	{"GET", "/servers/{id}/metrics", metrics},
 	{NULL, NULL, NULL},
 };

@@ -1,5 +1,4 @@
-/* The servers' other actions: placement groups, rescue, passwords, console, backups, protection,
- * reverse DNS, metrics. */
+/* The servers' other actions: placement groups, rescue, passwords, console, backups, protection. */
 #pragma once
 
 #include "hcloud/action.h"

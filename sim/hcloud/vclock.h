@@ -4,6 +4,7 @@
  * client has to sit out are real time and do not use it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vclock {
@@ -22,3 +23,6 @@ void vclock_advance(struct vclock *clock, uint64_t us);
 const char *vclock_format(int64_t wall_us, char out[VCLOCK_TEXT_BYTES]);
 /* "Sat, 30 Jan 2016 23:55:00 GMT", for the Date header; returns out. */
 const char *vclock_format_http(int64_t wall_us, char out[VCLOCK_TEXT_BYTES]);
+/* The other way: a time with or without fractions, of "Z", of an offset, or, without either, of
+ * UTC. False for what is none. */
+bool vclock_parse(const char *text, int64_t *ret_wall_us);

@@ -1,5 +1,6 @@
 #include "hcloud/vclock.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "tap.h"
 
@@ -11,6 +12,35 @@ TEST(texts)
 
 	EXPECT_STR(vclock_format(BIRTH, text), "2016-01-30T23:55:00+00:00");
 	EXPECT_STR(vclock_format_http(BIRTH, text), "Sat, 30 Jan 2016 23:55:00 GMT");
+}
+
+TEST(texts_are_read)
+{
+	static const char *const same[] = {
+		"2016-01-30T23:55:00Z",	     "2016-01-30T23:55:00",
+		"2016-01-30T23:55:00.042Z",  "2016-01-30T23:55:00+00:00",
+		"2016-01-31T01:55:00+02:00", "2016-01-30T18:25:00.5-05:30",
+	};
+	static const char *const none[] = {
+		"",
+		"yesterday",
+		"2016-01-30",
+		"2016-01-30T23:55:00.",
+		"2016-01-30T23:55:00+2:00",
+		"2016-01-30T23:55:00+0200",
+		"2016-01-30T23:55:00+24:00",
+		"2016-01-30T23:55:00+02:00x",
+		"2016-13-30T23:55:00Z",
+		"2016-01-30T23:55:00Z ",
+	};
+	int64_t wall_us = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		EXPECT(vclock_parse(same[i], &wall_us));
+		EXPECT_INT(wall_us, BIRTH);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		EXPECT(!vclock_parse(none[i], &wall_us));
 }
 
 TEST(it_can_be_moved_and_sped_up)
