@@ -50,6 +50,27 @@ static int location_get(struct call *call)
 	return resource_get(call, KIND_LOCATION);
 }
 
+/* Faults: an end that is announced, and a word of what can be had that need not be true. */
+static void apply_faults(struct sim *sim, const json_t *server_type, json_t *place)
+{
+	const struct fault_subject subject[] = {{"type", doc_str(server_type, "name")},
+						{"location", doc_str(place, "name")},
+						{NULL, NULL}};
+	const json_t *stock = faults_strike(&sim->faults, FAULT_STOCK, subject);
+	const json_t *ends = faults_strike(&sim->faults, FAULT_DEPRECATED, subject);
+	char text[VCLOCK_TEXT_BYTES];
+
+	if (stock)
+		doc_set_bool(place, "available", fault_int(stock, "available", 0) != 0);
+	if (!ends)
+		return;
+	int64_t after_us =
+		vclock_now_us(&sim->clock) + fault_int(ends, "seconds", 0) * INT64_C(1000000);
+	doc_set(place, "deprecation",
+		json_pack("{s:s,s:s}", "announced", ANNOUNCED, "unavailable_after",
+			  vclock_format(after_us, text)));
+}
+
 json_t *server_type_view(struct sim *sim, struct project *project, const json_t *server_type)
 {
 	json_t *view = doc_public(server_type);
@@ -57,22 +78,8 @@ json_t *server_type_view(struct sim *sim, struct project *project, const json_t 
 	size_t index;
 
 	(void)project;
-	json_array_foreach (json_object_get(view, "locations"), index, place) {
-		char text[VCLOCK_TEXT_BYTES];
-		const json_t *fault = faults_strike(&sim->faults, FAULT_DEPRECATED,
-						    (const struct fault_subject[]){
-							    {"type", doc_str(view, "name")},
-							    {"location", doc_str(place, "name")},
-							    {NULL, NULL},
-						    });
-		if (fault == NULL)
-			continue;
-		int64_t after_us = vclock_now_us(&sim->clock) +
-				   fault_int(fault, "seconds", 0) * INT64_C(1000000);
-		doc_set(place, "deprecation",
-			json_pack("{s:s,s:s}", "announced", ANNOUNCED, "unavailable_after",
-				  vclock_format(after_us, text)));
-	}
+	json_array_foreach (json_object_get(view, "locations"), index, place)
+		apply_faults(sim, view, place);
 	return view;
 }
 

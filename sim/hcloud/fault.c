@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "hcloud/problem.h"
 
 #define COMMON_KEYS  " kind count skip for "
 #define FAULTS_MAX   1000
@@ -100,6 +101,7 @@ static const struct {
 	{"vanish", 0, 1},
 	{"fail", 0, 1},
 	{"all", 0, 1},
+	{"available", 0, 1},
 };
 
 static int check_number(const char *key, const json_t *value, struct error *err)
@@ -120,6 +122,20 @@ static int check_number(const char *key, const json_t *value, struct error *err)
 	return 0;
 }
 
+/* Words of which there are only some. */
+static int check_word(const char *key, const json_t *value, struct error *err)
+{
+	const char *text = json_string_value(value);
+
+	if (str_eq(key, "code") && (!text || !problem_code_parse(text)))
+		return error_set(err, ERR_INVALID, "code: the API has no error \"%s\"",
+				 text ? text : "");
+	if (str_eq(key, "mode") &&
+	    (!text || (!str_eq(text, "revoked") && !str_eq(text, "readonly"))))
+		return error_set(err, ERR_INVALID, "mode is revoked or readonly");
+	return 0;
+}
+
 static int check_key(enum fault_kind kind, const char *key, const json_t *value, struct error *err)
 {
 	char padded[NAME_MAX_LEN + 3];
@@ -133,6 +149,8 @@ static int check_key(enum fault_kind kind, const char *key, const json_t *value,
 	if (!json_is_string(value) && !json_is_integer(value))
 		return error_set(err, ERR_INVALID, "\"%s\" of a fault is text or a whole number",
 				 key);
+	if (check_word(key, value, err) < 0)
+		return -1;
 	return check_number(key, value, err);
 }
 

@@ -146,7 +146,7 @@ static int parse_sort_key(struct call *call, const char *text, const char *allow
 	const char *direction = text[bytes] ? text + bytes + 1 : "asc";
 	const char *found = allowed;
 
-	if (bytes == 0 || bytes >= FIELD_NAME_MAX)
+	if (bytes == 0 || bytes >= FIELD_NAME_MAX || memchr(text, ' ', bytes))
 		return problem_invalid(&call->problem, "sort", "invalid sort field");
 	(void)snprintf(ret->field, FIELD_NAME_MAX, "%.*s", (int)bytes, text);
 	for (; (found = strstr(found, ret->field)); found += bytes) {

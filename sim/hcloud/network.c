@@ -51,6 +51,7 @@ void network_plan_read(const json_t *network, struct network_plan *ret)
 
 		subnet->type = subnet_type_parse(doc_str(json, "type"));
 		subnet->zone = doc_str(json, "network_zone");
+		subnet->vswitch_id = doc_int(json, "vswitch_id");
 		CHECK(ip_range_read(doc_str(json, "ip_range"), &subnet->range));
 	}
 	for (size_t i = 0; i < json_array_size(routes) && i < NETWORK_ROUTES_MAX; i++) {
@@ -73,10 +74,16 @@ static bool is_zone(const struct sim *sim, const char *zone)
 	return false;
 }
 
-static bool vswitch_is_used(const struct project *project, int64_t vswitch_id)
+/* By another network of the project, or by the one that `plan` is of. */
+static bool vswitch_is_used(const struct project *project, const struct network_plan *plan,
+			    int64_t vswitch_id)
 {
 	const struct table *networks = &project->tables[KIND_NETWORK];
 
+	for (size_t i = 0; i < plan->subnet_count; i++) {
+		if (plan->subnets[i].vswitch_id == vswitch_id)
+			return true;
+	}
 	for (size_t i = 0; i < networks->count; i++) {
 		const json_t *subnets = json_object_get(networks->docs[i], "subnets");
 
@@ -114,13 +121,16 @@ int network_subnet_read(struct call *call, const struct network_plan *plan, cons
 	if (fields_finish(&fields) < 0)
 		return -1;
 	CHECK(type != NULL);
-	if (vswitch_id && vswitch_is_used(call->project, vswitch_id))
+	if (vswitch_id && vswitch_is_used(call->project, plan, vswitch_id))
 		return problem_set(&call->problem, PROBLEM_VSWITCH_ID_ALREADY_USED,
 				   "the vSwitch is already used");
 	ret->type = subnet_type_parse(type);
 	ret->zone = zone;
+	ret->vswitch_id = vswitch_id;
 	if (range)
 		return network_check_subnet(plan, &ret->range, &call->problem);
+	if (network_check_subnet_count(plan, &call->problem) < 0)
+		return -1;
 	if (!network_free_subnet(plan, &ret->range))
 		return problem_invalid(&call->problem, "ip_range", "no free range in the network");
 	return 0;
@@ -145,16 +155,15 @@ int network_route_read(struct call *call, const struct network_plan *plan, const
 	return network_check_route(plan, ret, &call->problem);
 }
 
-json_t *network_subnet_json(const struct network_plan *plan, const struct subnet *subnet,
-			    const json_t *vswitch_id)
+json_t *network_subnet_json(const struct network_plan *plan, const struct subnet *subnet)
 {
 	char range[IPV4_RANGE_BYTES];
 	char gateway[IPV4_RANGE_BYTES];
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:O?}", "type", subnet_types[subnet->type], "ip_range",
+	return json_pack("{s:s,s:s,s:s,s:s,s:o}", "type", subnet_types[subnet->type], "ip_range",
 			 ip_range_format(&subnet->range, range), "network_zone", subnet->zone,
 			 "gateway", ipv4_format(network_gateway(plan), gateway), "vswitch_id",
-			 vswitch_id);
+			 subnet->vswitch_id ? json_integer(subnet->vswitch_id) : json_null());
 }
 
 json_t *network_route_json(const struct network_route *route)
@@ -189,9 +198,7 @@ static int read_subnets(struct call *call, struct network_plan *plan, json_t *re
 		if (network_subnet_read(call, plan, json, &subnet) < 0)
 			return -1;
 		plan->subnets[plan->subnet_count++] = subnet;
-		(void)json_array_append_new(
-			ret,
-			network_subnet_json(plan, &subnet, json_object_get(json, "vswitch_id")));
+		(void)json_array_append_new(ret, network_subnet_json(plan, &subnet));
 	}
 	return 0;
 }

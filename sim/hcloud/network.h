@@ -18,8 +18,7 @@ MUST_CHECK int network_subnet_read(struct call *call, const struct network_plan 
 MUST_CHECK int network_route_read(struct call *call, const struct network_plan *plan,
 				  const json_t *json, struct network_route *ret);
 /* As documents have them, new references. */
-json_t *network_subnet_json(const struct network_plan *plan, const struct subnet *subnet,
-			    const json_t *vswitch_id);
+json_t *network_subnet_json(const struct network_plan *plan, const struct subnet *subnet);
 json_t *network_route_json(const struct network_route *route);
 /* `conflict` while another change of the network is under way. */
 MUST_CHECK int network_check_idle(struct call *call, const json_t *network);

@@ -46,9 +46,7 @@ static int add_subnet(struct call *call)
 	if (network_subnet_read(call, &plan, call->body, &subnet) < 0)
 		return -1;
 	return begin(call, "add_subnet", network,
-		     json_pack("{s:o}", "subnet",
-			       network_subnet_json(&plan, &subnet,
-						   json_object_get(call->body, "vswitch_id"))));
+		     json_pack("{s:o}", "subnet", network_subnet_json(&plan, &subnet)));
 }
 
 static bool has_servers(const struct project *project, int64_t network_id,

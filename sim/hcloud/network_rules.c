@@ -36,12 +36,19 @@ int network_check_growth(const struct network_plan *plan, const struct ipv4_rang
 	return 0;
 }
 
+int network_check_subnet_count(const struct network_plan *plan, struct problem *problem)
+{
+	if (plan->subnet_count < NETWORK_SUBNETS_MAX)
+		return 0;
+	return problem_named(problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED, "network_subnets_limit",
+			     "subnet limit exceeded");
+}
+
 int network_check_subnet(const struct network_plan *plan, const struct ipv4_range *range,
 			 struct problem *problem)
 {
-	if (plan->subnet_count >= NETWORK_SUBNETS_MAX)
-		return problem_named(problem, PROBLEM_RESOURCE_LIMIT_EXCEEDED,
-				     "network_subnets_limit", "subnet limit exceeded");
+	if (network_check_subnet_count(plan, problem) < 0)
+		return -1;
 	if (range->prefix > SUBNET_PREFIX_MAX)
 		return problem_invalid(problem, "ip_range", "must be at least a /%u network",
 				       SUBNET_PREFIX_MAX);

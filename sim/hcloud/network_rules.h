@@ -20,7 +20,8 @@ enum subnet_type { SUBNET_CLOUD = 1, SUBNET_SERVER, SUBNET_VSWITCH };
 struct subnet {
 	struct ipv4_range range;
 	enum subnet_type type;
-	const char *zone; /* borrowed */
+	const char *zone;   /* borrowed */
+	int64_t vswitch_id; /* 0: of another type */
 };
 
 struct network_route {
@@ -44,7 +45,10 @@ MUST_CHECK int network_check_range(const struct ipv4_range *range, struct proble
 /* The range may only grow, from the same start. */
 MUST_CHECK int network_check_growth(const struct network_plan *plan, const struct ipv4_range *range,
 				    struct problem *problem);
-/* Within the network, at least a /30, apart from subnets and the destinations of routes. */
+/* One more subnet is allowed. */
+MUST_CHECK int network_check_subnet_count(const struct network_plan *plan, struct problem *problem);
+/* One more, within the network, at least a /30, apart from subnets and the destinations of routes.
+ */
 MUST_CHECK int network_check_subnet(const struct network_plan *plan, const struct ipv4_range *range,
 				    struct problem *problem);
 /* The first /24 that could be a subnet; the whole of a network that is a /24 itself. False when

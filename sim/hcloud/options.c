@@ -16,7 +16,14 @@ static const char description[] =
 	"Speaks the Hetzner Cloud API v1 well enough that the official clients cannot tell: point "
 	"HCLOUD_ENDPOINT at it. Each token belongs to a project of its own, or to the one named "
 	"after it. Nothing leaves this computer and nothing costs money.\n\n"
-	"Under /_sim/ it answers for tests: health, faults, clock, bill, state, requests.";
+	"Under /_sim/ it answers for tests: health, faults, clock, bill, state, requests.\n\n"
+	"A fault is KIND:KEY=VALUE,KEY=VALUE... and strikes what its keys describe. Each has count "
+	"(how often, 0 for always), skip (how many pass first) and for (how many milliseconds it "
+	"lives) besides these:"
+#define X(name, word, count, keys) "\n " word ": " keys
+#include "hcloud/faults.def"
+#undef X
+	;
 
 static const char examples[] =
 	"  hcloud-sim --listen 127.0.0.1:8420 --env-file sim.env &\n"
@@ -32,11 +39,14 @@ static int print(const struct opt_command *command, bool as_man, struct error *e
 	(void)err;
 	buf_init(&text, HELP_BYTES_MAX);
 	if (as_man) {
-		buf_append_str(&text,
-			       ".TH HCLOUD\\-SIM 1 \"\" \"rgrid " RGRID_VERSION
-			       "\" \"User Commands\"\n.SH NAME\nhcloud\\-sim \\- a simulated "
-			       "Hetzner Cloud\n.SH DESCRIPTION\n");
+		buf_append_str(
+			&text,
+			".TH HCLOUD\\-SIM 1 \"\" \"rgrid " RGRID_VERSION
+			"\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\nhcloud\\-sim \\- a simulated "
+			"Hetzner Cloud\n.SH DESCRIPTION\n");
 		opt_man(command, PROGRAM, &text);
+		buf_append_str(&text,
+			       ".PP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nprints it in short.\n");
 	} else {
 		opt_help(command, PROGRAM, &text);
 	}
@@ -98,7 +108,7 @@ int options_parse(struct sim_options *ret, int argc, const char **argv, bool *re
 			"fast realistic"),
 		OPT_STR(0, "ip-order", "lowest|next|random|last-subnet", &ret->ip_order,
 			"Which private address a server gets that asks for none (default lowest)",
-			"lowest random last-subnet"),
+			"lowest next random last-subnet"),
 		OPT_U64(0, "rate-limit", "N", &ret->rate_limit, 1, RATE_LIMIT_MAX,
 			"Requests an hour and project (default 3600)"),
 		OPT_U64(0, "server-limit", "N", &ret->server_limit, 1, SERVERS_MAX,

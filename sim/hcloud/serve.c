@@ -131,9 +131,7 @@ static int fail_before(struct call *call, const char *path)
 	fault = strike(call, path, FAULT_STATUS);
 	if (!fault)
 		return 0;
-	const char *word = fault_str(fault, "code", "server_error");
-	enum problem_code code = problem_code_parse(word);
-	problem_named(&call->problem, code ? code : PROBLEM_SERVER_ERROR,
+	problem_named(&call->problem, problem_code_parse(fault_str(fault, "code", "server_error")),
 		      fault_str(fault, "name", ""), "%s",
 		      fault_str(fault, "message", "an error occurred"));
 	call->problem.status = (unsigned)fault_int(fault, "status", (int64_t)call->problem.status);

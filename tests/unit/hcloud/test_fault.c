@@ -61,7 +61,9 @@ TEST(unknown_kinds_and_keys_are_refused)
 					    "delay:ms=-1",
 					    "delay:ms=soon",
 					    "rate-limit:limit=0",
-					    "lost:status=200"};
+					    "lost:status=200",
+					    "status:code=typo",
+					    "token:mode=mute"};
 
 	faults_init(&faults);
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
