@@ -1,5 +1,7 @@
 #include "hcloud/server_metrics.h"
 
+#include <inttypes.h>
+
 #include "base/check.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -8,6 +10,8 @@
 #define KEPT_S		(INT64_C(30) * 24 * 3600)
 #define SAMPLES_DEFAULT 200
 #define SAMPLES_MAX	500
+#define RIPPLE_SAMPLES	5
+#define VALUE_BYTES	24
 
 static const struct {
 	const char *type;
@@ -74,11 +78,14 @@ static json_t *samples_of(const struct span *span, int64_t now_s)
 {
 	json_t *samples = json_array();
 
-	for (int64_t at_s = span->start_s; at_s < span->end_s && at_s <= now_s;
-	     at_s += span->step_s) {
-		if (at_s >= now_s - KEPT_S)
-			(void)json_array_append_new(samples,
-						    json_pack("[I,s]", (json_int_t)at_s, "0"));
+	for (int64_t i = 0; span->start_s + i * span->step_s < span->end_s; i++) {
+		int64_t at_s = span->start_s + i * span->step_s;
+		char value[VALUE_BYTES];
+
+		if (at_s < now_s - KEPT_S || at_s > now_s)
+			continue;
+		(void)snprintf(value, sizeof(value), "0.%" PRId64, i % RIPPLE_SAMPLES);
+		(void)json_array_append_new(samples, json_pack("[I,s]", (json_int_t)at_s, value));
 	}
 	return samples;
 }

@@ -1,12 +1,11 @@
-"""The simulator of Hetzner Cloud, judged by python3-hcloud. HCLOUD_ENDPOINT and HCLOUD_TOKEN say where it is."""
+"""The simulator of Hetzner Cloud, judged by python3-hcloud, resource by resource; then listings and errors."""
 import base64
-import os
 import struct
 import sys
 import time
 import traceback
 
-from hcloud import APIException, Client
+from hcloud import APIException
 from hcloud.actions.client import BoundAction
 from hcloud.actions.domain import ActionFailedException
 from hcloud.datacenters.domain import Datacenter
@@ -16,63 +15,12 @@ from hcloud.locations.domain import Location
 from hcloud.networks.domain import NetworkRoute, NetworkSubnet
 from hcloud.primary_ips.client import BoundPrimaryIP
 from hcloud.server_types.domain import ServerType
-from hcloud.servers.domain import Server, ServerCreatePublicNetwork
+from hcloud.servers.domain import Server
 
-POLL_S = 0.01
-DEADLINE_S = 20
-TYPE = ServerType(name="cx23")
-IMAGE = Image(name="ubuntu-24.04")
-FSN = Location(name="fsn1")
-PRIVATE = ServerCreatePublicNetwork(enable_ipv4=False, enable_ipv6=False)
-
-endpoint = os.environ["HCLOUD_ENDPOINT"]
-client = Client(token=os.environ["HCLOUD_TOKEN"], api_endpoint=endpoint, poll_interval=POLL_S)
-results = {"count": 0, "failed": 0}
-
-
-def result(passed, what, *details):
-    results["count"] += 1
-    results["failed"] += not passed
-    print("ok" if passed else "not ok", results["count"], "-", what)
-    for line in details if not passed else ():
-        print("#", str(line).replace("\n", "\n# "))
-    sys.stdout.flush()
-
-
-def same(what, actual, expected):
-    result(actual == expected, what, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-
-def refused(code, what, call, message=None):
-    """The call fails with that code (and message); returns the details."""
-    try:
-        answer = call()
-    except APIException as refusal:
-        fits = refusal.code == code and message in (None, refusal.message)
-        result(fits, what, f"expected: {code} {message or ''}", f"actual:   {refusal.code} {refusal.message}")
-        return refusal.details
-    result(False, what, f"expected {code}, but it was done: {answer!r}")
-    return None
-
-
-def done(*actions):
-    for action in actions:
-        action.wait_until_finished(DEADLINE_S / POLL_S)
-
-
-def eventually(what, condition):
-    end = time.monotonic() + DEADLINE_S
-    while not condition() and time.monotonic() < end:
-        time.sleep(POLL_S)
-    result(condition(), what, "not within the deadline")
-
-
-def create(name, **options):
-    """A server, whose actions have all ended well."""
-    options = {"server_type": TYPE, "image": IMAGE, "location": FSN, **options}
-    response = client.servers.create(name, **options)
-    done(response.action, *response.next_actions)
-    return client.servers.get_by_id(response.server.id)
+from hcloud_errors import ERROR_JUDGES
+from hcloud_listing import LISTING_JUDGES
+from judge import (DEADLINE_S, FSN, IMAGE, POLL_S, PRIVATE, TYPE, client, create, done, eventually, refused, result, results,
+                   same)
 
 
 def public_key(number):
@@ -539,52 +487,9 @@ def judge_primary_ips():
     wide.delete()
 
 
-def judge_listing():
-    network = client.networks.create("fleet", "10.70.0.0/16", subnets=[
-        NetworkSubnet("10.70.1.0/24", type="cloud", network_zone="eu-central")])
-    responses = []
-    for number in range(62):
-        responses.append(client.servers.create(f"w{number:02}", TYPE, IMAGE, location=FSN, networks=[network],
-                                               public_net=PRIVATE, labels={"parity": str(number % 2), "n": str(number)}))
-    for response in responses:
-        done(response.action, *response.next_actions)
-    servers = client.servers.get_all()
-    same("62 servers, on two pages", [server.name for server in servers], [f"w{number:02}" for number in range(62)])
-    same("… have addresses of their own", len({server.private_net[0].ip for server in servers}), 62)
-    page = client.servers.get_list(page=2, per_page=25)
-    same("a page", [server.name for server in page.servers], [f"w{number:02}" for number in range(25, 50)])
-    pages = page.meta.pagination
-    same("… says where it is", (pages.page, pages.per_page, pages.previous_page, pages.next_page, pages.last_page,
-                                pages.total_entries), (2, 25, 1, 3, 3, 62))
-    page = client.servers.get_list(page=3, per_page=25)
-    same("the last page", (len(page.servers), page.meta.pagination.next_page), (12, None))
-    same("never more than 50", len(client.servers.get_list(per_page=1000).servers), 50)
-    same("a page beyond", client.servers.get_list(page=9).servers, [])
-    for selector, count in (("parity=1", 31), ("parity==0,n!=0", 30), ("n in (1,2,3,99)", 3), ("n notin (1,2,3)", 59),
-                            ("parity", 62), ("!parity", 0), ("parity=1,!missing", 31)):
-        same(f"the selector '{selector}'", len(client.servers.get_all(label_selector=selector)), count)
-    refused("invalid_input", "no selector", lambda: client.servers.get_all(label_selector="parity = 1 n=2"))
-    same("by name", [server.name for server in client.servers.get_all(name="w07")], ["w07"])
-    same("by status", (len(client.servers.get_all(status=["running", "off"])), client.servers.get_all(status=["off"])),
-         (62, []))
-    same("the network knows them all", len(client.networks.get_by_id(network.id).servers), 62)
-    for action in [server.delete() for server in servers]:
-        done(action)
-    same("none is left", client.servers.get_all(), [])
-    network.delete()
-
-
-def judge_refusals():
-    stranger = Client(token="x" * 64, api_endpoint=endpoint)
-    refused("unauthorized", "a wrong token", stranger.servers.get_all, "the token you have provided is invalid")
-    for name in ("servers", "networks", "firewalls", "placement_groups", "primary_ips", "ssh_keys", "locations", "isos"):
-        refused("not_found", f"no such thing among the {name}", lambda name=name: getattr(client, name).get_by_id(1 << 40))
-    refused("not_found", "no such action", lambda: client.actions.get_by_id(1))
-
-
 def main():
     for judge in (judge_ssh_keys, judge_catalog, judge_networks, judge_servers, judge_failed_start, judge_firewalls,
-                  judge_placement_groups, judge_primary_ips, judge_listing, judge_refusals):
+                  judge_placement_groups, judge_primary_ips, *LISTING_JUDGES, *ERROR_JUDGES):
         try:
             judge()
         except Exception:  # pylint: disable=broad-except

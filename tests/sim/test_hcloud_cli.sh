@@ -110,6 +110,10 @@ check "power off" h server poweroff web1
 check "… is off" status_is web1 off
 check "power on" h server poweron web1
 check "… runs" status_is web1 running
+says "its metrics are drawn" 'Metric: cpu.*┤' h server metrics web1 --type cpu
+check_output "… all of a type" '["disk.0.bandwidth.read","disk.0.bandwidth.write","disk.0.iops.read","disk.0.iops.write"]' \
+	bash -c 'hcloud server metrics web1 --type disk -o json | jq -c ".metrics.time_series | keys"'
+refused invalid_input "… of the types there are" server metrics web1 --type memory
 check "reboot" h server reboot web1
 check "reset" h server reset web1
 check "shutdown" h server shutdown web1
