@@ -96,7 +96,7 @@ fails "nor is a connection that breaks" '^error create_server unknown: .*look be
 check_output "… the look shows none" "ok list 0" client "list servers name=w"
 
 # Answers lost after the server was made: one look finds the one.
-export CLIENT_TIMEOUT_MS=1500
+export CLIENT_TIMEOUT_MS=1000
 for spec in lost:status=500 lost:status=502 lost:status=504 lost: cut: delay:ms=4000; do
 	forget
 	kind=${spec%%:*}
@@ -114,7 +114,7 @@ unset CLIENT_TIMEOUT_MS
 
 # Looks are repeated; a look that fails for good is an error, and never a short list.
 check "three servers" client "create_server a label=k=v" "create_server b" "create_server c label=k=v"
-export CLIENT_TIMEOUT_MS=1500
+export CLIENT_TIMEOUT_MS=1000
 for spec in status:code=server_error status:code=bad_gateway status:code=unavailable status:code=timeout status:code=locked \
 	lost:status=500 lost: reset: cut: delay:ms=4000; do
 	forget
@@ -210,7 +210,7 @@ wait_counts() {
 	wait_until 10 has "$1" >/dev/null
 	counts "$network"
 }
-export CLIENT_TIMEOUT_MS=1500
+export CLIENT_TIMEOUT_MS=1000
 for spec in lost: lost:status=502 cut: delay:ms=4000; do
 	forget
 	kind=${spec%%:*}
@@ -258,7 +258,7 @@ fault "action:command=attach_to_network,error=action_failed,effect=1"
 fails "one that fails and has happened" 'action attach_to_network .* failed' "finish attach $server $network"
 check_output "… has happened" "1 0 1" counts "$network"
 does "… and can be undone" '^ok detach$' "finish detach $server $network"
-fault "private-net:ms=3000"
+fault "private-net:ms=700"
 does "an attachment that is late is waited for" '^ok attach$' "finish attach $server $network"
 does "… and has an address then" '^ok show w=[0-9]+ 10\.0\.1\.' "show $server"
 forget
@@ -268,7 +268,7 @@ check_output "… has happened" "1 0 0" counts "$network"
 fault "action:command=delete_server,error=action_failed"
 fails "a deletion that fails later" 'action delete_server .* failed' "finish delete_server $server"
 check_output "… leaves the server" w names servers
-fault "action:command=delete_server,ms=3000"
+fault "action:command=delete_server,ms=700"
 does "a deletion that is slow" '^ok delete_server$' "finish delete_server $server"
 check_output "… is over when it is over" "" names servers
 forget
@@ -297,7 +297,7 @@ struck() { [ "$(field "a['faults'][0]['hits']" sim GET /faults)" = 1 ]; }
 change_while_read() { # page whose answer is held back, what goes, what comes; what is listed goes to a file
 	local reader name code=0
 	forget
-	fault "delay:method=GET,path=/servers,page=$1,ms=2500"
+	fault "delay:method=GET,path=/servers,page=$1,ms=1500"
 	client "list servers" >"$TEST_DIR/listed" &
 	reader=$!
 	wait_until 20 struck || code=1

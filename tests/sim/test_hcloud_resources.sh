@@ -72,7 +72,7 @@ check_output "… and 422 on creation" "422 firewall_resource_not_found" \
 check_output "nothing to apply to" "422 invalid_input" code POST "/firewalls/$wall/actions/apply_to_resources" '{"apply_to":[]}'
 check_output "an unknown type of resource" "422 invalid_input" \
 	code POST "/firewalls/$wall/actions/apply_to_resources" '{"apply_to":[{"type":"network"}]}'
-fault 'action:command=apply_firewall,ms=3000'
+fault 'action:command=apply_firewall,ms=2000'
 check_output "applied" 201 status POST "/firewalls/$wall/actions/apply_to_resources" "{\"apply_to\":$target}"
 check_output "… pending at first" '[["pending"],true]' field '.server | [[.public_net.firewalls[].status],.locked]' GET "/servers/$server"
 check_output "… when it is not removed" "423 locked" \
@@ -101,7 +101,7 @@ check_output "five of them for a server" 5 field '.server.public_net.firewalls |
 check_output "… and no more" "403 resource_limit_exceeded" code POST /firewalls "{\"name\":\"wall6\",\"apply_to\":$target}"
 
 # Images
-fault 'action:command=create_image,ms=3000'
+fault 'action:command=create_image,ms=2000'
 image=$(field .image.id POST "/servers/$server/actions/create_image" '{"type":"snapshot","description":"one"}')
 check_output "an image that is not finished is locked" "423 locked" code DELETE "/images/$image"
 check "… finished" wait_until 20 is available .image.status "/images/$image"
@@ -126,7 +126,7 @@ check_output "nobody's" '[null,"unassigned","fsn1",false,["198.18","198.19"]]' \
 	field '.primary_ip | [.assignee_id,.assignee_type,.location.name,has("datacenter"),(if (.ip | startswith("198.18.") or startswith("198.19.")) then ["198.18","198.19"] else .ip end)]' GET "/primary_ips/$free"
 wide=$(field .primary_ip.id POST /primary_ips '{"name":"wide","type":"ipv6","location":"fsn1"}')
 check_output "the wrong version for a server" "412 primary_ip_version_mismatch" code POST /servers "$(order x ",\"public_net\":{\"ipv4\":$wide}")"
-fault 'action:command=assign_primary_ip,error=action_failed,ms=3000'
+fault 'action:command=assign_primary_ip,error=action_failed,ms=2000'
 api POST "/primary_ips/$free/actions/assign" "{\"assignee_type\":\"server\",\"assignee_id\":$private}" >/dev/null
 check_output "while it is assigned it does not change" "409 conflict" code PUT "/primary_ips/$free" '{"name":"x"}'
 check_output "… nor is it assigned again" "423 locked" \
