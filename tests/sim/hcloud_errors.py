@@ -4,13 +4,14 @@ import pathlib
 import re
 import time
 
+from hcloud.actions.client import BoundAction
 from hcloud.actions.domain import ActionFailedException
 from hcloud.networks.domain import NetworkRoute, NetworkSubnet
 from hcloud.primary_ips.client import BoundPrimaryIP
 from hcloud.server_types.domain import ServerType
 from hcloud.servers.domain import ServerCreatePublicNetwork
 
-from judge import PRIVATE, answers, client, create, done, fault, get, heal, new_client, refusals, refused, result, same
+from judge import PRIVATE, answers, client, create, done, fault, get, heal, new_client, refusals, refused, result, same, state
 
 ACTION_ERRORS = {"action_failed", "unknown_error"}  # they have no status of their own
 STATUSES = {
@@ -85,7 +86,8 @@ def judge_limits_of_networks():
     done(server.delete())
 
     subnets = [NetworkSubnet(f"10.82.{i}.0/24", type="cloud", network_zone="eu-central") for i in range(51)]
-    details = refused("resource_limit_exceeded", "51 subnets", lambda: client.networks.create("full", "10.82.0.0/16", subnets=subnets))
+    details = refused("resource_limit_exceeded", "51 subnets",
+                      lambda: client.networks.create("full", "10.82.0.0/16", subnets=subnets))
     same("… the limit is named", details, {"limits": [{"name": "network_subnets_limit"}]})
     network = client.networks.create("full", "10.82.0.0/16", subnets=subnets[:50])
     same("50 are fine", len(network.subnets), 50)
@@ -93,6 +95,35 @@ def judge_limits_of_networks():
     refused("resource_limit_exceeded", "… wherever it were", lambda: network.add_subnet(
         NetworkSubnet(None, type="cloud", network_zone="eu-central")))
     network.delete()
+    small = client.networks.create("small", "10.83.0.0/24", subnets=[
+        NetworkSubnet("10.83.0.4/30", type="cloud", network_zone="eu-central")])
+    servers = [create(f"small{i}", start_after_create=False, public_net=PRIVATE, networks=[small]) for i in range(2)]
+    same("a /30 has two addresses", [server.private_net[0].ip for server in servers], ["10.83.0.5", "10.83.0.6"])
+    refused("no_subnet_available", "… not three", lambda: create("small2", public_net=PRIVATE, networks=[small]))
+    done(*[server.delete() for server in servers])
+    small.delete()
+
+
+def judge_limits_of_projects():
+    groups = [client.placement_groups.create(f"group{i}", "spread").placement_group for i in range(50)]
+    details = refused("resource_limit_exceeded", "50 placement groups, not 51",
+                      lambda: client.placement_groups.create("more", "spread"))
+    same("… the limit is named", details, {"limits": [{"name": "placement_group_limit"}]})
+    for group in groups:
+        group.delete()
+    server = create("slow", start_after_create=False)
+    fault("action:command=delete_server,ms=500")
+    action = server.delete()
+    refused("uniqueness_error", "a name is taken until its server is gone", lambda: create("slow"))
+    refused("locked", "… which is deleted once", server.delete)
+    done(action)
+    server = create("slow", start_after_create=False)
+    same("… then it is free", server.name, "slow")
+    done(BoundAction(client.actions, client.request("POST", f"/servers/{server.id}/actions/rebuild", json={
+        "image": "debian-13", "user_data": "#cloud-config\n"})["action"]))
+    kept = [other for project in state()["projects"] for other in project["tables"]["servers"] if other["id"] == server.id]
+    same("a rebuilt server has other user data", [other["_user_data"] for other in kept], ["#cloud-config\n"])
+    done(server.delete())
 
 
 def judge_versions_of_addresses():
@@ -237,5 +268,5 @@ def judge_every_error():
             same(f"{code}, of an action", failure.action.error, {"code": code, "message": "no luck"})
 
 
-ERROR_JUDGES = (judge_refusals, judge_limits_of_networks, judge_versions_of_addresses, judge_what_is_sold, judge_metrics,
-                judge_rate_limit, judge_tokens, judge_every_error)
+ERROR_JUDGES = (judge_refusals, judge_limits_of_networks, judge_limits_of_projects, judge_versions_of_addresses,
+                judge_what_is_sold, judge_metrics, judge_rate_limit, judge_tokens, judge_every_error)

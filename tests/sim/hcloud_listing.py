@@ -1,4 +1,6 @@
 """How the simulator lists: pages, order, filters and label selectors, asked by python3-hcloud."""
+import os
+import subprocess
 from urllib.parse import parse_qs, urlsplit
 
 from hcloud.networks.domain import NetworkSubnet
@@ -22,6 +24,9 @@ def judge_fleet():
     servers = client.servers.get_all()
     same("62 servers, on two pages", [server.name for server in servers], [f"w{number:02}" for number in range(62)])
     same("… have addresses of their own", len({server.private_net[0].ip for server in servers}), 62)
+    listed = subprocess.run(["hcloud", "server", "list", "-s", "name:desc", "-o", "noheader", "-o", "columns=name"],
+                            stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, "HCLOUD_CONFIG": "/nonexistent"})
+    same("… the official command sees them, too", listed.stdout.split(), [f"w{number:02}" for number in range(61, -1, -1)])
     judge_pages()
     judge_links()
     judge_order_of_pages()

@@ -93,3 +93,8 @@ def heal():
 
 def get(path, **parameters):
     return client.request("GET", path, params=parameters)
+
+
+def state():
+    """Everything there is, as the simulator has it."""
+    return requests.get(os.environ["HCLOUD_SIM_URL"] + "/_sim/state", timeout=DEADLINE_S).json()
