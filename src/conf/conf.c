@@ -344,6 +344,11 @@ uint64_t conf_number(const struct conf *conf, enum conf_param param)
 	return conf->values[param].number;
 }
 
+bool conf_is_given(const struct conf *conf, enum conf_param param)
+{
+	return conf->values[param].source != CONF_FROM_DEFAULT;
+}
+
 enum log_level conf_log_level(const struct conf *conf)
 {
 	return (enum log_level)conf->values[CONF_LOG_LEVEL].number;

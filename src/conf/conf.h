@@ -84,6 +84,8 @@ void conf_release(struct conf *conf);
 
 const char *conf_text(const struct conf *conf, enum conf_param param);
 uint64_t conf_number(const struct conf *conf, enum conf_param param);
+/* Somebody has set it: the value is not the table's default. */
+bool conf_is_given(const struct conf *conf, enum conf_param param);
 enum log_level conf_log_level(const struct conf *conf);
 
 /* Splits "host:port" or "[v6]:port"; *ret_host is to be freed. */

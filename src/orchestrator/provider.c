@@ -356,6 +356,9 @@ static void make_policy(const struct conf *conf, struct fleet_policy *ret)
 	ret->slots = (uint32_t)conf_number(conf, CONF_SLOTS);
 	fleet_policy_set_hour(ret, conf_number(conf, CONF_BILLED_HOUR));
 	ret->age_max_ms = conf_number(conf, CONF_WORKER_AGE_MAX);
+	/* Its default is one for processes of this computer. */
+	if (conf_is_given(conf, CONF_WORKER_START_TIMEOUT))
+		ret->start_deadline_ms = conf_number(conf, CONF_WORKER_START_TIMEOUT);
 	ret->network_limit = is_public_mode(conf) ? 0 : HETZNER_NETWORK_SERVERS_MAX;
 	if (str_eq(conf_text(conf, CONF_PLACEMENT_GROUP), "spread"))
 		ret->placement_limit = (uint64_t)HETZNER_GROUPS_MAX * HETZNER_GROUP_SERVERS_MAX;
