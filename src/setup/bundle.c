@@ -96,12 +96,11 @@ static int take(struct making *making, const char *from, const char *to, const c
 	CLEANUP(cleanup_buf) struct buf said;
 	const char *const argv[] = {"install", "-m", mode, from, to, NULL};
 
+	buf_init(&said, OUTPUT_BYTES_MAX);
 	CHECK(making->input_count < INPUTS_MAX);
 	making->inputs[making->input_count++] = xstrdup(from);
 	if (making->directory == NULL)
 		return 0;
-
-	buf_init(&said, OUTPUT_BYTES_MAX);
 	return run(argv, &said, err);
 }
 
