@@ -28,6 +28,9 @@ static void choose_policy(struct sim *sim)
 		policy->network_limit = policy->max;
 	if (prng_chance(prng, 300))
 		policy->spend_limit_micros = 8800 * prng_between(prng, 1, 12);
+	sim->spend_limit_micros = policy->spend_limit_micros;
+	if (sim->store.plant == PLANT_SPENDTHRIFT)
+		policy->spend_limit_micros = 0;
 	sim->max = policy->max;
 	if (sim->store.plant == PLANT_ONE_TOO_MANY)
 		policy->max++;
@@ -44,6 +47,7 @@ void faults_choose(struct sim *sim)
 		.crash = maybe(prng, 4),
 		.stall = maybe(prng, 2),
 		.cloud = {.before = maybe(prng, 100),
+			  .partial = maybe(prng, 100),
 			  .unknown = maybe(prng, 100),
 			  .after = maybe(prng, 200),
 			  .omits = maybe(prng, 100),
@@ -61,7 +65,7 @@ void faults_choose(struct sim *sim)
 		&sim->faults.withdrawals, &sim->faults.quotas,	  &sim->faults.prices,
 		&sim->faults.vanishing,	  &sim->faults.pauses,	  &sim->faults.provider_outages,
 		&sim->faults.orphans,	  &sim->faults.kills,	  &sim->faults.host_crashes,
-		&sim->faults.partitions,  &sim->faults.operators,
+		&sim->faults.partitions,  &sim->faults.operators, &sim->faults.networks,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		*classes[i] = prng_chance(prng, 500);
@@ -80,25 +84,43 @@ static size_t random_server(struct sim *sim)
 	return (size_t)prng_below(&sim->prng, sim->cloud.server_count);
 }
 
+static void struck(struct sim *sim, enum fault_kind kind, int64_t what)
+{
+	fault_struck(&sim->struck, kind);
+	sim_note(sim, fault_kind_name(kind), what, 0);
+}
+
 static void strike_store(struct sim *sim, uint64_t kind)
 {
 	struct prng *prng = &sim->prng;
 	if (kind == 0 && sim->faults.outages) {
 		sim->store_down_until_us = sim->now_us + prng_between(prng, 1, 60) * SIM_SECOND_US;
-		sim->store.up_since_us = sim->store_down_until_us + sim->store.clock_jump_us;
+		model_store_restart(&sim->store, sim->store_down_until_us);
 		sim->shaken_us = sim->store_down_until_us;
-		sim_note(sim, "store down until", sim->store_down_until_us, 0);
+		struck(sim, FAULT_STORE_RESTART, sim->store_down_until_us);
 	}
 	if (kind == 1 && sim->faults.jumps) {
-		sim->store.clock_jump_us += prng_between(prng, -120, 120) * SIM_SECOND_US;
+		int64_t jump_us = prng_between(prng, -120, 120) * SIM_SECOND_US;
+		sim->store.clock_jump_us += jump_us;
 		sim->shaken_us = sim->now_us;
 		sim->jump_count++;
-		sim_note(sim, "jump", sim->store.clock_jump_us, 0);
+		struck(sim, jump_us < 0 ? FAULT_CLOCK_BACK : FAULT_CLOCK_FORWARD, jump_us);
 	}
 	if (kind == 2 && sim->faults.pauses) {
 		sim->store.is_paused = !sim->store.is_paused;
-		sim_note(sim, "paused", sim->store.is_paused, 0);
+		struck(sim, FAULT_PAUSE, sim->store.is_paused);
 	}
+}
+
+static void change_limit(uint64_t *limit, struct prng *prng, uint64_t none)
+{
+	*limit = *limit == none ? 1 + prng_below(prng, 4) : none;
+}
+
+static void change_price(struct sim *sim, size_t choice)
+{
+	sim->cloud.choices[choice].price_hour_micros = prng_between(&sim->prng, 4000, 12000);
+	struck(sim, FAULT_PRICE, (int64_t)choice);
 }
 
 static void strike_provider(struct sim *sim, uint64_t kind)
@@ -110,10 +132,11 @@ static void strike_provider(struct sim *sim, uint64_t kind)
 	if (kind == 4 && sim->faults.withdrawals)
 		sim->cloud.withdrawn[choice] = !sim->cloud.withdrawn[choice];
 	if (kind == 5 && sim->faults.quotas)
-		sim->cloud.quota =
-			sim->cloud.quota == UINT64_MAX ? prng_below(prng, 4) : UINT64_MAX;
+		change_limit(&sim->cloud.quota, prng, UINT64_MAX);
+	if (kind == 9 && sim->faults.networks)
+		change_limit(&sim->cloud.network_limit, prng, 0);
 	if (kind == 6 && sim->faults.prices)
-		sim->cloud.choices[choice].price_hour_micros = prng_between(prng, 4000, 12000);
+		change_price(sim, choice);
 	if (kind == 7 && sim->faults.provider_outages)
 		sim->provider_away_until_us =
 			sim->now_us + prng_between(prng, 1, 120) * SIM_SECOND_US;
@@ -121,8 +144,20 @@ static void strike_provider(struct sim *sim, uint64_t kind)
 		size_t server =
 			model_cloud_add_server(&sim->cloud, prng_chance(prng, 500) ? 0 : 9999);
 		sim->cloud.servers[server].is_planted = true;
+		struck(sim, FAULT_ORPHAN, (int64_t)server);
 	}
 	sim_note(sim, "provider", (int64_t)kind, (int64_t)choice);
+}
+
+static void vanish(struct sim *sim, size_t place)
+{
+	struct model_server *server = &sim->cloud.servers[place];
+	const struct model_row *row = model_store_row(&sim->store, server->worker_id);
+	if (server->is_foreign || server->is_planted || server->deleted_us != 0)
+		return;
+	server->is_unknown = row == NULL || row->worker.server_id == 0;
+	model_cloud_vanish(&sim->cloud, place);
+	struck(sim, FAULT_VANISH, (int64_t)place);
 }
 
 static void strike_hosts(struct sim *sim, uint64_t kind)
@@ -131,52 +166,85 @@ static void strike_hosts(struct sim *sim, uint64_t kind)
 	if (sim->cloud.server_count == 0)
 		return;
 	size_t place = random_server(sim);
-	struct model_server *server = &sim->cloud.servers[place];
 	struct host *host = place < sim->host_count ? &sim->hosts[place] : NULL;
-	if (kind == 9 && sim->faults.vanishing && !server->is_foreign && !server->is_planted &&
-	    server->deleted_us == 0) {
-		const struct model_row *row = model_store_row(&sim->store, server->worker_id);
-		server->is_unknown = row == NULL || row->worker.server_id == 0;
-		model_cloud_vanish(&sim->cloud, place);
-		sim_note(sim, "vanish", (int64_t)place, 0);
-	}
-	if (host == NULL)
+	if (kind == 10 && sim->faults.vanishing)
+		vanish(sim, place);
+	if (host == NULL || host->is_dead)
 		return;
-	if (kind == 10 && sim->faults.host_crashes)
+	if (kind == 11 && sim->faults.host_crashes) {
 		host_crash(host, sim->now_us);
-	if (kind == 11 && sim->faults.partitions)
+		struck(sim, FAULT_WORKER_CRASH, (int64_t)place);
+	}
+	if (kind == 12 && sim->faults.partitions) {
 		host_cut_off(host, sim->now_us + prng_between(prng, 1, 90) * SIM_SECOND_US);
-	sim_note(sim, "host", (int64_t)kind, (int64_t)place);
+		struck(sim, FAULT_WORKER_CUT_OFF, (int64_t)place);
+	}
 }
 
-/* No fault: somebody drains a worker, or takes one back that drains for whatever reason. */
+/* A worker that lives; half of the time one that drains, if there is one. */
+static const struct fleet_worker *random_worker(struct sim *sim)
+{
+	const struct model_store *store = &sim->store;
+	size_t first = store->rows_closed;
+	size_t count = store->row_count - first;
+	if (count == 0)
+		return NULL;
+	size_t start = (size_t)prng_below(&sim->prng, count);
+	bool is_choosy = prng_chance(&sim->prng, 500);
+	for (size_t i = 0; i < count && is_choosy; i++) {
+		const struct model_row *row = &store->rows[first + (start + i) % count];
+		if (row->worker.state == WORKER_DRAINING)
+			return &row->worker;
+	}
+	return &store->rows[first + start].worker;
+}
+
+static void take_back(struct sim *sim, int64_t worker_id)
+{
+	model_store_operator_undrain(&sim->store, worker_id);
+	struck(sim, FAULT_UNDRAIN, worker_id);
+}
+
+void faults_regret(struct sim *sim, size_t worker_id)
+{
+	const struct model_row *row = model_store_row(&sim->store, (int64_t)worker_id);
+	if (row->worker.state == WORKER_DRAINING)
+		take_back(sim, row->worker.id);
+}
+
+/* No fault: somebody drains a worker, or takes one back that drains for whatever reason. Some think
+ * better of it while the worker is on its way out. */
 static void strike_workers(struct sim *sim)
 {
-	struct model_store *store = &sim->store;
-	if (!sim->faults.operators || store->row_count == store->rows_closed)
+	const struct fleet_worker *worker = random_worker(sim);
+	if (!sim->faults.operators || worker == NULL)
 		return;
-	size_t place = store->rows_closed +
-		       (size_t)prng_below(&sim->prng, store->row_count - store->rows_closed);
-	const struct fleet_worker *worker = &store->rows[place].worker;
-	if (worker->state == WORKER_DRAINING)
-		model_store_operator_undrain(store, worker->id);
-	else
-		model_store_operator_drain(store, worker->id);
-	sim_note(sim, "operator", worker->id, worker->state);
+	if (worker->state == WORKER_DRAINING) {
+		take_back(sim, worker->id);
+	} else if (worker->state < WORKER_DRAINING) {
+		model_store_operator_drain(&sim->store, worker->id);
+		struck(sim, FAULT_DRAIN, worker->id);
+		struct event event = {.at_us = sim->now_us +
+					       prng_between(&sim->prng, 0, 8 * SIM_SECOND_US),
+				      .kind = EVENT_REGRET,
+				      .who = (size_t)worker->id};
+		if (prng_chance(&sim->prng, 500))
+			timeline_add(&sim->timeline, event);
+	}
 }
 
 void faults_strike(struct sim *sim)
 {
-	uint64_t kind = prng_below(&sim->prng, 14);
+	uint64_t kind = prng_below(&sim->prng, 15);
 	size_t place = (size_t)prng_below(&sim->prng, SIM_ORCHESTRATORS);
 	strike_store(sim, kind);
-	if (kind >= 3 && kind <= 8)
+	if (kind >= 3 && kind <= 9)
 		strike_provider(sim, kind);
-	if (kind >= 9 && kind <= 11)
+	if (kind >= 10 && kind <= 12)
 		strike_hosts(sim, kind);
 	if (kind == 13)
 		strike_workers(sim);
-	if (kind == 12 && sim->faults.kills) /* at its next call */
+	if (kind == 14 && sim->faults.kills) /* at its next call */
 		sim->orchestrators[place].crashed = true;
 }
 
@@ -185,6 +253,7 @@ void faults_end(struct sim *sim)
 	sim->faults = (struct sim_faults){0};
 	sim->cloud.faults = (struct model_cloud_faults){0};
 	sim->cloud.quota = UINT64_MAX;
+	sim->cloud.network_limit = 0;
 	for (size_t i = 0; i < MODEL_CHOICES_MAX; i++) {
 		sim->cloud.sold_out[i] = false;
 		sim->cloud.withdrawn[i] = false;
@@ -195,6 +264,7 @@ void faults_end(struct sim *sim)
 	sim->policy.min = 0;
 	sim->policy.warm = 0;
 	sim->policy.spend_limit_micros = 0;
+	sim->spend_limit_micros = 0;
 	for (size_t i = 0; i < sim->host_count; i++)
 		sim->hosts[i].cut_off_us = 0;
 }

@@ -23,18 +23,31 @@ void host_cut_off(struct host *host, int64_t until_us)
 		host->cut_off_us = until_us;
 }
 
-/* A call that is given up: the worker has to join anew, if it still may. */
-static void be_given_up(struct host *host)
+/* The worker has to join anew, if it still may. */
+static void lose_standing(struct host *host, const struct host_faults *faults, enum fault_kind why)
 {
+	fault_struck(faults->counts, why);
 	kill_jobs(host);
 	host->incarnation = 0;
+}
+
+static bool loses_answer(struct prng *prng, const struct host_faults *faults)
+{
+	bool is_lost = prng_chance(prng, faults->after);
+	if (is_lost)
+		fault_struck(faults->counts, FAULT_CALL_ANSWER);
+	return is_lost;
 }
 
 static bool reaches(const struct host *host, struct prng *prng, const struct host_faults *faults,
 		    int64_t now_us)
 {
-	return now_us >= host->cut_off_us && !faults->store_is_down &&
-	       !prng_chance(prng, faults->before);
+	if (now_us < host->cut_off_us || faults->store_is_down)
+		return false;
+	if (!prng_chance(prng, faults->before))
+		return true;
+	fault_struck(faults->counts, FAULT_CALL_LOST);
+	return false;
 }
 
 static void join(struct host *host, struct model_store *store, struct prng *prng,
@@ -45,7 +58,7 @@ static void join(struct host *host, struct model_store *store, struct prng *prng
 		host->is_dead = true; /* not part of the fleet: it powers itself off */
 		return;
 	}
-	if (prng_chance(prng, faults->after))
+	if (loses_answer(prng, faults))
 		return;
 	host->incarnation = incarnation;
 	host->is_draining = false;
@@ -57,18 +70,18 @@ static void join(struct host *host, struct model_store *store, struct prng *prng
 static void beat(struct host *host, struct model_store *store, struct prng *prng,
 		 const struct host_faults *faults, int64_t now_us)
 {
-	struct model_claim claims[HOST_SLOTS_MAX];
+	struct model_lease leases[HOST_SLOTS_MAX];
 	bool stop[HOST_SLOTS_MAX] = {0};
 	bool drain = false;
 	size_t kept = 0;
 	for (size_t i = 0; i < host->run_count; i++)
-		claims[i] = host->runs[i].claim;
-	if (model_store_heartbeat(store, host->worker_id, host->incarnation, claims,
+		leases[i] = host->runs[i].lease;
+	if (model_store_heartbeat(store, host->worker_id, host->incarnation, leases,
 				  host->run_count, stop, &drain) < 0) {
-		be_given_up(host);
+		lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
 		return;
 	}
-	if (prng_chance(prng, faults->after))
+	if (loses_answer(prng, faults))
 		return;
 	host->contact_us = now_us;
 	host->beat_us = now_us + (int64_t)HEARTBEAT_MS * 1000;
@@ -83,15 +96,17 @@ static void beat(struct host *host, struct model_store *store, struct prng *prng
 
 #define LATE_US (60 * SECOND_US)
 
-static void deliver_late(struct host *host, struct model_store *store, int64_t now_us)
+static void deliver_late(struct host *host, struct model_store *store,
+			 const struct host_faults *faults, int64_t now_us)
 {
-	bool lost = false;
+	enum model_verdict verdict = 0;
 	if (host->late_us == 0 || now_us < host->late_us)
 		return;
 	host->late_us = 0;
+	fault_struck(faults->counts, FAULT_CALL_LATE);
 	/* The worker does not hear the answer. */
 	(void)!model_store_complete(store, host->worker_id, host->late_incarnation,
-				    &host->late_claim, &lost);
+				    &host->late_lease, &verdict);
 }
 
 static void complete(struct host *host, struct model_store *store, struct prng *prng,
@@ -99,22 +114,22 @@ static void complete(struct host *host, struct model_store *store, struct prng *
 {
 	for (size_t i = 0; i < host->run_count; i++) {
 		struct host_run *run = &host->runs[i];
-		bool lost = false;
-		if (run->is_running || prng_chance(prng, faults->before))
+		enum model_verdict verdict = 0;
+		if (run->is_running || !reaches(host, prng, faults, now_us))
 			continue;
 		if (host->late_us == 0 && prng_chance(prng, faults->late)) {
-			host->late_claim = run->claim;
+			host->late_lease = run->lease;
 			host->late_incarnation = host->incarnation;
 			host->late_us = now_us + LATE_US;
 			host_cut_off(host, now_us + LATE_US / 2); /* the cause of it */
 			return;
 		}
-		if (model_store_complete(store, host->worker_id, host->incarnation, &run->claim,
-					 &lost) < 0) {
-			be_given_up(host);
+		if (model_store_complete(store, host->worker_id, host->incarnation, &run->lease,
+					 &verdict) < 0) {
+			lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
 			return;
 		}
-		if (prng_chance(prng, faults->after))
+		if (loses_answer(prng, faults))
 			continue; /* told again: it is recorded already then */
 		host->runs[i--] = host->runs[--host->run_count];
 	}
@@ -123,21 +138,21 @@ static void complete(struct host *host, struct model_store *store, struct prng *
 static void claim(struct host *host, struct model_store *store, struct prng *prng,
 		  const struct host_faults *faults, int64_t now_us)
 {
-	struct model_claim claims[HOST_SLOTS_MAX];
+	struct model_lease leases[HOST_SLOTS_MAX];
 	size_t count = 0;
 	if (host->is_draining || host->run_count == host->slots)
 		return;
 	if (model_store_claim(store, host->worker_id, host->incarnation,
-			      host->slots - host->run_count, claims, &count) < 0) {
-		be_given_up(host);
+			      host->slots - host->run_count, leases, &count) < 0) {
+		lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
 		return;
 	}
-	if (prng_chance(prng, faults->after))
+	if (loses_answer(prng, faults))
 		return; /* its heartbeats do not name them: they are given back */
 	for (size_t i = 0; i < count; i++)
 		host->runs[host->run_count++] = (struct host_run){
-			.claim = claims[i],
-			.ends_us = now_us + store->jobs[claims[i].job].duration_us,
+			.lease = leases[i],
+			.ends_us = now_us + store->queue.jobs[leases[i].job].duration_us,
 			.is_running = true};
 }
 
@@ -149,10 +164,10 @@ static void leave(struct host *host, struct model_store *store, struct prng *prn
 	if (!host->is_draining || host->run_count > 0 || host->waits)
 		return;
 	if (model_store_leave(store, host->worker_id, host->incarnation, &leaving) < 0) {
-		be_given_up(host);
+		lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
 		return;
 	}
-	if (prng_chance(prng, faults->after))
+	if (loses_answer(prng, faults))
 		return; /* asks again, and is refused if it has left */
 	host->is_dead = leaving == MODEL_LEFT;
 	host->waits = leaving == MODEL_WAIT;
@@ -163,8 +178,9 @@ static void leave(struct host *host, struct model_store *store, struct prng *prn
 void host_tick(struct host *host, struct model_store *store, struct prng *prng,
 	       const struct host_faults *faults, int64_t now_us)
 {
+	bool was_draining = host->is_draining; /* it has heard so a moment ago */
 	CHECK(host->slots <= HOST_SLOTS_MAX);
-	deliver_late(host, store, now_us);
+	deliver_late(host, store, faults, now_us);
 	if (host->is_dead || now_us < host->starting_us)
 		return;
 	for (size_t i = 0; i < host->run_count; i++) {
@@ -173,7 +189,7 @@ void host_tick(struct host *host, struct model_store *store, struct prng *prng,
 	}
 	/* Before its leases end elsewhere. */
 	if (host->incarnation != 0 && now_us - host->contact_us > (int64_t)SELF_FENCE_MS * 1000)
-		be_given_up(host);
+		lose_standing(host, faults, FAULT_WORKER_FENCED);
 	if (!reaches(host, prng, faults, now_us))
 		return;
 	if (host->incarnation == 0) {
@@ -186,6 +202,34 @@ void host_tick(struct host *host, struct model_store *store, struct prng *prng,
 		complete(host, store, prng, faults, now_us);
 	if (host->incarnation != 0)
 		claim(host, store, prng, faults, now_us);
-	if (host->incarnation != 0)
+	if (host->incarnation != 0 && was_draining)
 		leave(host, store, prng, faults);
+}
+
+size_t host_leases(const struct host *host, struct model_lease ret[HOST_SLOTS_MAX])
+{
+	for (size_t i = 0; i < host->run_count; i++)
+		ret[i] = host->runs[i].lease;
+	return host->run_count;
+}
+
+bool host_runs(const struct host *host, size_t job, uint64_t token)
+{
+	for (size_t i = 0; i < host->run_count; i++) {
+		const struct host_run *run = &host->runs[i];
+		if (run->is_running && run->lease.job == job && run->lease.token == token)
+			return true;
+	}
+	return false;
+}
+
+bool host_is_busy(const struct host *host, size_t *ret_job)
+{
+	for (size_t i = 0; i < host->run_count; i++) {
+		if (!host->runs[i].is_running)
+			continue;
+		*ret_job = host->runs[i].lease.job;
+		return true;
+	}
+	return false;
 }

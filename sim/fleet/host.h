@@ -12,7 +12,7 @@
 #define HOST_SLOTS_MAX 4
 
 struct host_run {
-	struct model_claim claim;
+	struct model_lease lease;
 	int64_t ends_us;
 	bool is_running; /* else ended, and to be told to the store */
 };
@@ -28,7 +28,7 @@ struct host {
 	bool is_draining; /* the last heartbeat's answer */
 	bool waits;	  /* was told to wait with leaving; asks again after the next heartbeat */
 	/* A completion that is still on its way: it arrives whatever has become of the worker. */
-	struct model_claim late_claim;
+	struct model_lease late_lease;
 	uint32_t late_incarnation;
 	int64_t late_us;     /* 0: none */
 	bool is_dead;	     /* the machine is gone, or its worker was sent away */
@@ -41,6 +41,7 @@ struct host_faults {
 	uint64_t before, after;
 	uint64_t late; /* a completion arrives after a minute */
 	bool store_is_down;
+	struct fault_counts *counts;
 };
 
 /* One look around, about every second. */
@@ -50,3 +51,10 @@ void host_tick(struct host *host, struct model_store *store, struct prng *prng,
 void host_crash(struct host *host, int64_t now_us);
 /* It cannot reach the store until then. */
 void host_cut_off(struct host *host, int64_t until_us);
+
+/* What it holds, as far as it knows. Returns their number. */
+size_t host_leases(const struct host *host, struct model_lease ret[HOST_SLOTS_MAX]);
+/* Whether its process for this lease runs. */
+bool host_runs(const struct host *host, size_t job, uint64_t token);
+/* Whether any runs; if so, a job that does. */
+bool host_is_busy(const struct host *host, size_t *ret_job);

@@ -22,29 +22,58 @@ static const char description[] =
 
 static void print(const struct sim *sim)
 {
-	printf("seed %llu: %s, at %.3f s, event %llu, hash %016llx\n",
-	       (unsigned long long)sim->seed, sim->has_failed ? sim->failure : "ok",
+	printf("seed %llu: %s%s%s, at %.3f s, event %llu, hash %016llx\n",
+	       (unsigned long long)sim->seed,
+	       sim->broken == INVARIANT_NONE ? "ok" : invariant_name(sim->broken),
+	       sim->broken == INVARIANT_NONE ? "" : ": ", sim->failure,
 	       (double)(sim->now_us - SIM_START_US) / 1e6, (unsigned long long)sim->events,
 	       (unsigned long long)sim->hash);
-	if (sim->has_failed)
+	if (sim->broken != INVARIANT_NONE)
 		printf("replay: rgrid-sim --seed %llu --trace\n", (unsigned long long)sim->seed);
+}
+
+/* What went wrong in all runs together. */
+struct coverage {
+	uint64_t struck[FAULT_KIND_MAX];
+	uint64_t seeds[FAULT_KIND_MAX]; /* in how many runs */
+};
+
+static void cover(struct coverage *coverage, const struct sim *sim)
+{
+	for (enum fault_kind kind = FAULT_NONE + 1; kind < FAULT_KIND_MAX; kind++) {
+		coverage->struck[kind] += sim->struck.of[kind];
+		coverage->seeds[kind] += sim->struck.of[kind] > 0;
+	}
+}
+
+static void print_coverage(const struct coverage *coverage)
+{
+	printf("%-16s %12s %10s\n", "fault", "struck", "in seeds");
+	for (enum fault_kind kind = FAULT_NONE + 1; kind < FAULT_KIND_MAX; kind++)
+		printf("%-16s %12llu %10llu\n", fault_kind_name(kind),
+		       (unsigned long long)coverage->struck[kind],
+		       (unsigned long long)coverage->seeds[kind]);
 }
 
 /* Until the first that fails. */
 static int run(const struct call *call, enum plant plant)
 {
+	struct coverage coverage = {0};
 	uint64_t events = 0;
 	for (uint64_t i = 0; i < call->count; i++) {
 		struct sim sim;
 		sim_run(&sim, call->seed + i, plant, call->is_traced);
-		bool has_failed = sim.has_failed;
+		enum invariant broken = sim.broken;
 		events += sim.events;
-		if (has_failed || call->is_traced)
+		cover(&coverage, &sim);
+		if (broken != INVARIANT_NONE || call->is_traced)
 			print(&sim);
 		sim_release(&sim);
-		if (has_failed)
+		if (broken != INVARIANT_NONE)
 			return 1;
 	}
+	if (call->count > 1)
+		print_coverage(&coverage);
 	printf("%llu seeds from %llu, %llu events: ok\n", (unsigned long long)call->count,
 	       (unsigned long long)call->seed, (unsigned long long)events);
 	return 0;

@@ -16,6 +16,15 @@ void model_cloud_init(struct model_cloud *cloud, const int64_t *clock_us, struct
 	*cloud = (struct model_cloud){.clock_us = clock_us, .prng = prng, .quota = UINT64_MAX};
 }
 
+/* Whether that goes wrong now. */
+static bool strikes(struct model_cloud *cloud, uint64_t permille, enum fault_kind kind)
+{
+	bool is_struck = prng_chance(cloud->prng, permille);
+	if (is_struck)
+		fault_struck(cloud->counts, kind);
+	return is_struck;
+}
+
 void model_cloud_release(struct model_cloud *cloud)
 {
 	free(cloud->servers);
@@ -76,15 +85,15 @@ size_t model_cloud_add_server(struct model_cloud *cloud, int64_t worker_id)
 		.created_us = now_us,
 		.listed_from_us = now_us,
 		.action_ends_us = now_us + prng_between(prng, 2, 12) * SECOND_US,
-		.action_fails = prng_chance(prng, faults->action_fails),
+		.action_fails = strikes(cloud, faults->action_fails, FAULT_CREATE_FAILS),
 		.boots_us = now_us + prng_between(prng, 20, 90) * SECOND_US,
 		.price_micros = cloud->choices[0].price_hour_micros,
 	};
 	if (prng_chance(prng, faults->lags))
 		server->listed_from_us += prng_between(prng, 1, 12) * SECOND_US;
-	if (prng_chance(prng, faults->slow_boot))
+	if (strikes(cloud, faults->slow_boot, FAULT_SLOW_BOOT))
 		server->boots_us += prng_between(prng, 60, 800) * SECOND_US;
-	if (server->action_fails || prng_chance(prng, faults->no_boot))
+	if (server->action_fails || strikes(cloud, faults->no_boot, FAULT_NO_BOOT))
 		server->boots_us = INT64_MAX;
 	return cloud->server_count++;
 }
@@ -109,8 +118,10 @@ static int enter(const struct model_cloud_session *session, struct error *err)
 {
 	if (session->enter != NULL && session->enter(session->context, err) < 0)
 		return -1;
-	if (session->cloud->is_away)
+	if (session->cloud->is_away) {
+		fault_struck(session->cloud->counts, FAULT_PROVIDER_AWAY);
 		return error_set(err, ERR_UNAVAILABLE, "the provider does not answer");
+	}
 	return 0;
 }
 
@@ -139,12 +150,15 @@ static bool is_listed(struct model_cloud *cloud, size_t place)
 	int64_t now_us = *cloud->clock_us;
 	if (server->is_foreign && cloud->plant != PLANT_FOREIGN)
 		return false;
-	if (now_us < server->listed_from_us ||
-	    (server->deleted_us != 0 && now_us >= server->listed_until_us))
+	bool is_listed = now_us >= server->listed_from_us &&
+			 (server->deleted_us == 0 || now_us < server->listed_until_us);
+	if (is_listed != model_cloud_exists(cloud, place))
+		fault_struck(cloud->counts, FAULT_LISTING_STALE);
+	if (!is_listed || (cloud->plant == PLANT_SHORT_LISTING && place % 2 == 0) ||
+	    (cloud->plant == PLANT_NO_ORPHANS && server->is_planted))
 		return false;
-	if (cloud->plant == PLANT_SHORT_LISTING && place % 2 == 0)
-		return false;
-	if (server->omitted < MODEL_OMITTED_MAX && prng_chance(cloud->prng, cloud->faults.omits)) {
+	if (server->omitted < MODEL_OMITTED_MAX &&
+	    strikes(cloud, cloud->faults.omits, FAULT_LISTING_OMITS)) {
 		server->omitted++;
 		return false;
 	}
@@ -158,9 +172,13 @@ static int port_list(void *context, struct fleet_world *ret, struct error *err)
 	struct model_cloud *cloud = session->cloud;
 	if (enter(session, err) < 0)
 		return -1;
-	if (prng_chance(cloud->prng, cloud->faults.before))
-		return error_set(err, ERR_UNAVAILABLE, "the second page was not answered");
-	for (size_t i = 0; i < cloud->server_count; i++) {
+	if (strikes(cloud, cloud->faults.before, FAULT_LISTING_LOST))
+		return error_set(err, ERR_UNAVAILABLE, "the listing was not answered");
+	bool is_partial = cloud->server_count > 0 &&
+			  strikes(cloud, cloud->faults.partial, FAULT_LISTING_PARTIAL);
+	size_t end = is_partial ? (size_t)prng_below(cloud->prng, cloud->server_count)
+				: cloud->server_count;
+	for (size_t i = 0; i < end; i++) {
 		if (!is_listed(cloud, i))
 			continue;
 		struct fleet_server *server = fleet_world_add_server(ret);
@@ -171,6 +189,8 @@ static int port_list(void *context, struct fleet_world *ret, struct error *err)
 						.is_deleting = cloud->servers[i].deleted_us != 0};
 		ret->network_members++;
 	}
+	if (is_partial)
+		return error_set(err, ERR_UNAVAILABLE, "the next page was not answered");
 	return leave(session, err);
 }
 
@@ -195,7 +215,7 @@ static bool has_name(const struct model_cloud *cloud, int64_t worker_id)
 }
 
 /* What stands in the way of an order; ACCEPTED: nothing. */
-static enum fleet_answer judge(const struct model_cloud *cloud, const struct fleet_creation *order,
+static enum fleet_answer judge(struct model_cloud *cloud, const struct fleet_creation *order,
 			       const char **ret_message)
 {
 	size_t choice = find_choice(cloud, order->choice);
@@ -207,18 +227,22 @@ static enum fleet_answer judge(const struct model_cloud *cloud, const struct fle
 	}
 	if (cloud->withdrawn[choice]) {
 		*ret_message = "unsupported location for server type";
+		fault_struck(cloud->counts, FAULT_WITHDRAWN);
 		return FLEET_ANSWER_WITHDRAWN;
 	}
 	if (cloud->sold_out[choice]) {
 		*ret_message = "error during placement";
+		fault_struck(cloud->counts, FAULT_SOLD_OUT);
 		return FLEET_ANSWER_SOLD_OUT;
 	}
 	if (count >= cloud->quota) {
 		*ret_message = "server limit exceeded";
+		fault_struck(cloud->counts, FAULT_QUOTA);
 		return FLEET_ANSWER_QUOTA;
 	}
 	if (cloud->network_limit > 0 && count >= cloud->network_limit) {
 		*ret_message = "no subnet or IP available";
+		fault_struck(cloud->counts, FAULT_NETWORK_FULL);
 		return FLEET_ANSWER_NETWORK_FULL;
 	}
 	return FLEET_ANSWER_ACCEPTED;
@@ -235,11 +259,12 @@ static void create(const struct model_cloud_session *session, struct fleet_creat
 	struct model_cloud *cloud = session->cloud;
 	const char *message = "";
 	struct error err = {0};
-	if (enter(session, &err) < 0 || prng_chance(cloud->prng, cloud->faults.before)) {
+	if (enter(session, &err) < 0 ||
+	    strikes(cloud, cloud->faults.before, FAULT_CREATE_REFUSED)) {
 		answer(order, FLEET_ANSWER_TROUBLE, "connection refused");
 		return;
 	}
-	if (prng_chance(cloud->prng, cloud->faults.unknown)) {
+	if (strikes(cloud, cloud->faults.unknown, FAULT_CREATE_UNKNOWN)) {
 		answer(order, FLEET_ANSWER_UNKNOWN, "timeout");
 		return;
 	}
@@ -258,7 +283,7 @@ static void create(const struct model_cloud_session *session, struct fleet_creat
 	order->ret_created_us = server->created_us;
 	if (cloud->created != NULL)
 		cloud->created(cloud->context, place);
-	if (leave(session, &err) < 0 || prng_chance(cloud->prng, cloud->faults.after))
+	if (leave(session, &err) < 0 || strikes(cloud, cloud->faults.after, FAULT_CREATE_ANSWER))
 		answer(order, FLEET_ANSWER_UNKNOWN, "timeout");
 	else
 		answer(order, FLEET_ANSWER_ACCEPTED, "");
@@ -270,34 +295,36 @@ static void port_create(void *context, struct fleet_creation *creations, size_t 
 		create(context, &creations[i]);
 }
 
-static enum fleet_answer delete (const struct model_cloud_session *session,
-				 struct fleet_deletion *order) {
+static enum fleet_answer delete_one(const struct model_cloud_session *session,
+				    struct fleet_deletion *order)
+{
 	struct model_cloud *cloud = session->cloud;
-	size_t place = (size_t)(order->server_id - FIRST_ID); struct error err = {0};
-	if (enter(session, &err) < 0 ||
-	    prng_chance(cloud->prng, cloud->faults.before)) return FLEET_ANSWER_TROUBLE;
-	CHECK(place < cloud->server_count); struct model_server *server = &cloud->servers[place];
-	if (server->is_foreign){cloud->foreign_touched = cloud->foreign_touched ||
-							 cloud->plant == PLANT_FOREIGN;
-				return FLEET_ANSWER_REFUSED;}
-order->ret_at_us = *cloud->clock_us;
-if (server->deleted_us == 0) {
-	if (cloud->deleting != NULL)
-		cloud->deleting(cloud->context, place);
-	if (!prng_chance(cloud->prng, cloud->faults.delete_fails))
-		delete_server(cloud, place, true);
-}
-if (leave(session, &err) < 0 || prng_chance(cloud->prng, cloud->faults.after)) {
-	cloud->lost_deletions++;
-	return FLEET_ANSWER_UNKNOWN;
-}
-return FLEET_ANSWER_ACCEPTED;
+	size_t place = (size_t)(order->server_id - FIRST_ID);
+	struct error err = {0};
+	if (enter(session, &err) < 0 || strikes(cloud, cloud->faults.before, FAULT_DELETE_REFUSED))
+		return FLEET_ANSWER_TROUBLE;
+	CHECK(place < cloud->server_count);
+	struct model_server *server = &cloud->servers[place];
+	if (server->is_foreign) {
+		cloud->foreign_touched = cloud->foreign_touched || cloud->plant == PLANT_FOREIGN;
+		return FLEET_ANSWER_REFUSED;
+	}
+	order->ret_at_us = *cloud->clock_us;
+	if (server->deleted_us == 0) {
+		if (cloud->deleting != NULL)
+			cloud->deleting(cloud->context, place);
+		if (!strikes(cloud, cloud->faults.delete_fails, FAULT_DELETE_IGNORED))
+			delete_server(cloud, place, true);
+	}
+	if (leave(session, &err) < 0 || strikes(cloud, cloud->faults.after, FAULT_DELETE_ANSWER))
+		return FLEET_ANSWER_UNKNOWN;
+	return FLEET_ANSWER_ACCEPTED;
 }
 
 static void port_delete(void *context, struct fleet_deletion *deletions, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		deletions[i].ret_answer = delete (context, &deletions[i]);
+		deletions[i].ret_answer = delete_one(context, &deletions[i]);
 		(void)snprintf(deletions[i].ret_message, sizeof(deletions[i].ret_message), "%s",
 			       deletions[i].ret_answer == FLEET_ANSWER_ACCEPTED ? "" : "timeout");
 	}
@@ -307,10 +334,10 @@ static int port_look(void *context, const struct fleet_pending *pendings, size_t
 		     struct fleet_look *looks, struct error *err)
 {
 	const struct model_cloud_session *session = context;
-	const struct model_cloud *cloud = session->cloud;
+	struct model_cloud *cloud = session->cloud;
 	if (enter(session, err) < 0)
 		return -1;
-	if (prng_chance(cloud->prng, cloud->faults.before))
+	if (strikes(cloud, cloud->faults.before, FAULT_LOOK_LOST))
 		return error_set(err, ERR_UNAVAILABLE, "timeout");
 	for (size_t i = 0; i < count; i++) {
 		size_t place = (size_t)(pendings[i].action_ids[0] - FIRST_ID);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fleet/fault_kind.h"
 #include "fleet/plant.h"
 #include "fleet/prng.h"
 #include "orchestrator/ports.h"
@@ -36,6 +37,7 @@ struct model_server {
 /* How likely what goes wrong; permille of the calls concerned. */
 struct model_cloud_faults {
 	uint64_t before;  /* no effect, and it is known */
+	uint64_t partial; /* a listing ends with an error half way */
 	uint64_t unknown; /* no effect, but nobody knows */
 	uint64_t after;	  /* effect, but the answer is lost */
 	uint64_t omits;	  /* a listing lacks a server */
@@ -50,17 +52,17 @@ struct model_cloud {
 	struct prng *prng;
 	enum plant plant;
 	struct model_cloud_faults faults;
+	struct fault_counts *counts; /* may be NULL */
 	struct model_server *servers;
 	size_t server_count, server_capacity;
 	struct fleet_choice choices[MODEL_CHOICES_MAX];
 	bool sold_out[MODEL_CHOICES_MAX];
 	bool withdrawn[MODEL_CHOICES_MAX];
 	size_t choice_count;
-	uint64_t quota;		 /* servers at most */
-	uint64_t network_limit;	 /* 0: no network */
-	bool is_away;		 /* answers nothing */
-	bool foreign_touched;	 /* must never be */
-	uint64_t lost_deletions; /* deletions whose answer was lost: their hour is not known */
+	uint64_t quota;		/* servers at most */
+	uint64_t network_limit; /* 0: no network */
+	bool is_away;		/* answers nothing */
+	bool foreign_touched;	/* must never be */
 	/* Told after each change; may be NULL. */
 	void *context;
 	void (*created)(void *context, size_t server);

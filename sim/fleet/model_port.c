@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "core/limits.h"
 #include "fleet/model_store.h"
 
 static int enter(const struct model_session *session, struct error *err)
@@ -20,10 +21,13 @@ static int leave(const struct model_session *session, int result, struct error *
 #define CALL(session, call, err) \
 	(enter((session), (err)) < 0 ? -1 : leave((session), (call), (err)))
 
-static int check_fence(const struct model_store *store, int64_t fence, struct error *err)
+static int check_fence(struct model_store *store, int64_t fence, struct error *err)
 {
-	if (fence == store->fence || store->plant == PLANT_NO_FENCE)
+	if (fence == store->fence || store->plant == PLANT_NO_FENCE) {
+		store->fenced_changes++;
 		return 0;
+	}
+	fault_struck(store->faults, FAULT_TWO_LEADERS);
 	return error_set(err, ERR_FORBIDDEN, "another orchestrator leads");
 }
 
@@ -43,16 +47,16 @@ static int lead(struct model_session *session, struct fleet_lead *ret)
 {
 	struct model_store *store = session->store;
 	int64_t now_us = model_store_now(store);
-	/* A lead that seems to last longer than any was given by a clock that was set back. */
-	bool is_over =
-		now_us >= store->lead_until_us || store->lead_until_us > now_us + MODEL_LEAD_US;
-	if (store->leader != session->id && (store->leader == 0 || is_over)) {
+	bool is_free = store->leader == 0 || store->leader_is_gone || now_us > store->lead_until_us;
+	if (store->leader != session->id && is_free) {
 		store->leader = session->id;
 		store->fence++;
 	}
 	ret->leads = store->leader == session->id;
-	if (ret->leads)
+	if (ret->leads) {
+		store->leader_is_gone = false;
 		store->lead_until_us = now_us + MODEL_LEAD_US;
+	}
 	ret->fence = store->fence;
 	ret->now_us = now_us;
 	return 0;
@@ -67,8 +71,8 @@ static bool is_listed(const struct model_row *row, int64_t now_us)
 {
 	if (row->worker.state <= WORKER_DRAINING)
 		return true;
-	return row->worker.server_id != 0 ? !row->is_gone
-					  : now_us - row->ended_us < MODEL_FORGET_US;
+	return !row->is_gone &&
+	       (row->worker.server_id != 0 || now_us - row->ended_us < MODEL_FORGET_US);
 }
 
 static void observe_rows(struct model_store *store, struct fleet_world *world)
@@ -79,7 +83,8 @@ static void observe_rows(struct model_store *store, struct fleet_world *world)
 		store->rows_closed++;
 	for (size_t i = store->rows_closed; i < store->row_count; i++) {
 		const struct model_row *row = &store->rows[i];
-		if (!is_listed(row, now_us))
+		if (!is_listed(row, now_us) ||
+		    (store->plant == PLANT_FORGETS_ROWS && row->worker.id % 3 == 0))
 			continue;
 		struct fleet_worker *worker = fleet_world_add_worker(world);
 		CHECK(worker != NULL);
@@ -88,6 +93,8 @@ static void observe_rows(struct model_store *store, struct fleet_world *world)
 		worker->silent_ms = now_us > seen_us ? (uint64_t)(now_us - seen_us) / 1000 : 0;
 		if (store->plant == PLANT_BLIND)
 			worker->busy_slots = 0;
+		if (store->plant == PLANT_HARD_OF_HEARING)
+			worker->silent_ms += 2 * LEASE_TTL_MS;
 		if (worker->operation == FLEET_OPERATION_RUNNING) {
 			struct fleet_pending *pending = fleet_world_add_pending(world);
 			CHECK(pending != NULL);
@@ -96,22 +103,20 @@ static void observe_rows(struct model_store *store, struct fleet_world *world)
 	}
 }
 
-static void observe_jobs(struct model_store *store, struct fleet_world *world)
+static void observe_jobs(const struct model_queue *queue, struct fleet_world *world)
 {
-	while (store->jobs_ended < store->job_count &&
-	       store->jobs[store->jobs_ended].state >= MODEL_DONE)
-		store->jobs_ended++;
-	for (size_t i = store->jobs_ended; i < store->job_count; i++) {
-		const struct model_job *job = &store->jobs[i];
+	for (size_t i = queue->jobs_ended; i < queue->job_count; i++) {
+		const struct model_job *job = &queue->jobs[i];
 		int64_t waits_us = world->now_us - job->submitted_us;
 		const struct fleet_shape shape = {
 			.cpu_millis = job->cpu_millis,
 			.memory_bytes = job->memory_bytes,
 			.count = 1,
 			.oldest_ms = waits_us > 0 ? (uint64_t)waits_us / 1000 : 0};
-		if (job->state == MODEL_READY)
+		if (job->place == MODEL_READY)
 			fleet_world_add_shape(world, &shape);
-		world->delayed_count += job->state == MODEL_DELAYED;
+		world->delayed_count += job->place == MODEL_DELAYED;
+		world->parked_count += job->place == MODEL_PARKED;
 	}
 }
 
@@ -122,7 +127,7 @@ static int observe(struct model_store *store, struct fleet_world *world)
 	world->quota_until_us = store->quota_until_us;
 	world->spent_micros = store->booked_micros;
 	observe_rows(store, world);
-	observe_jobs(store, world);
+	observe_jobs(&store->queue, world);
 	for (size_t i = 0; i < store->cooling_count; i++) {
 		if (store->coolings[i].until_us <= world->now_us)
 			continue;
@@ -141,27 +146,7 @@ static int port_observe(void *context, struct fleet_world *ret, struct error *er
 
 static int upkeep(struct model_store *store, struct fleet_upkeep *ret)
 {
-	int64_t now_us = model_store_now(store);
-	bool listened = now_us - store->up_since_us > (int64_t)LEASE_TTL_MS * 1000;
-	*ret = (struct fleet_upkeep){0};
-	for (size_t i = store->rows_closed; i < store->row_count && listened; i++) {
-		struct model_row *row = &store->rows[i];
-		if (row->worker.busy_slots == 0 ||
-		    now_us - row->last_seen_us <= (int64_t)LEASE_TTL_MS * 1000)
-			continue;
-		row->incarnation++; /* void */
-		ret->rescued_count += model_store_lose(store, row->worker.id);
-	}
-	for (size_t i = store->jobs_ended; i < store->job_count; i++) {
-		struct model_job *job = &store->jobs[i];
-		/* A clock that was set back delays nothing for longer than the delay. */
-		if (job->state == MODEL_DELAYED &&
-		    (job->run_at_us <= now_us || job->run_at_us > now_us + MODEL_RETRY_US)) {
-			job->state = MODEL_READY;
-			ret->woken = true;
-		}
-		ret->busy = ret->busy || job->state < MODEL_DONE;
-	}
+	model_store_tick(store, ret);
 	return 0;
 }
 
@@ -213,6 +198,7 @@ static int record_server(struct model_store *store, int64_t fence,
 	row->worker.server_created_us = created_us;
 	row->pending = *server;
 	row->worker.operation = server->action_count > 0 ? FLEET_OPERATION_RUNNING : 0;
+	row->is_gone = false;
 	return 0;
 }
 
@@ -230,7 +216,8 @@ static int settle(struct model_store *store, int64_t fence, int64_t worker_id, b
 	struct model_row *row = changed(store, fence, worker_id, err);
 	if (row == NULL)
 		return -1;
-	row->worker.operation = failed ? FLEET_OPERATION_FAILED : 0;
+	if (row->worker.operation == FLEET_OPERATION_RUNNING)
+		row->worker.operation = failed ? FLEET_OPERATION_FAILED : 0;
 	return 0;
 }
 
@@ -324,7 +311,8 @@ static int server_deleting(struct model_store *store, int64_t fence, int64_t wor
 	struct model_row *row = changed(store, fence, worker_id, err);
 	if (row == NULL)
 		return -1;
-	row->worker.delete_us = at_us;
+	if (row->worker.state > WORKER_DRAINING)
+		row->worker.delete_us = at_us;
 	return 0;
 }
 

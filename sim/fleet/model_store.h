@@ -1,5 +1,5 @@
-/* A model of PostgreSQL as the fleet sees it: workers' rows, the queue with its leases, coolings,
- * the ledger, the lead. It keeps what the real store promises (orchestrator/ports.h,
+/* A model of PostgreSQL as the fleet sees it: workers' rows, the queue with its leases and gates,
+ * coolings, the ledger, the lead. It keeps what the real store promises (orchestrator/ports.h,
  * sql/functions), which fleet/conformance.h checks of both. Its clock is the simulation's, and may
  * jump. */
 #pragma once
@@ -8,35 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fleet/fault_kind.h"
+#include "fleet/model_queue.h"
 #include "fleet/plant.h"
 #include "orchestrator/ports.h"
 
-#define MODEL_LEAD_US	 INT64_C(10000000) /* a lead that is not renewed ends */
-#define MODEL_LOSSES_MAX 3		   /* attempts lost with their worker */
+#define MODEL_LEAD_US	 INT64_C(60000000) /* a lead that is not renewed ends */
 #define MODEL_UNNAMED_US INT64_C(15000000) /* then an unnamed lease is given back */
 #define MODEL_FORGET_US	 INT64_C(3600000000)
-#define MODEL_RETRY_US	 INT64_C(3000000)
-#define MODEL_CLAIMS_MAX 64
 
 /* enum worker_leaving of src/store/worker_link.h */
 enum model_leaving { MODEL_LEFT = 1, MODEL_STAY, MODEL_WAIT };
-
-enum model_job_state { MODEL_READY = 1, MODEL_DELAYED, MODEL_LEASED, MODEL_DONE, MODEL_LOST };
-
-struct model_job {
-	uint64_t cpu_millis, memory_bytes;
-	int64_t duration_us;
-	int64_t submitted_us;
-	enum model_job_state state;
-	uint32_t attempt, losses;
-	int64_t worker_id; /* of its lease */
-	uint64_t token;
-	int64_t claimed_us;
-	int64_t run_at_us;   /* while delayed */
-	uint32_t results;    /* recorded; must never exceed 1 */
-	uint64_t done_token; /* of the lease that completed it */
-	int64_t ended_us;
-};
 
 /* Ids of workers count from 1, in the order of rows. */
 struct model_row {
@@ -53,59 +35,69 @@ struct model_store {
 	const int64_t *clock_us;
 	int64_t clock_jump_us; /* the database's clock minus the world's */
 	enum plant plant;
+	struct fault_counts *faults; /* may be NULL */
 	struct model_row *rows;
 	size_t row_count, row_capacity, rows_closed; /* all before are closed */
-	struct model_job *jobs;
-	size_t job_count, job_capacity, jobs_ended; /* all before have ended */
+	struct model_queue queue;
 	struct fleet_cooling coolings[FLEET_COOLINGS_MAX];
 	size_t cooling_count;
 	int64_t quota_until_us;
 	bool is_paused;
 	int64_t booked_micros;
 	uint64_t booked_hours;
-	uint64_t last_token;
-	uint64_t leader; /* session; 0: nobody */
+	uint64_t leader;     /* session; 0: nobody yet */
+	bool leader_is_gone; /* its session; it may come back, if nobody is faster */
 	int64_t fence;
 	int64_t lead_until_us;
-	int64_t up_since_us; /* rescue waits one TTL after a restart */
+	uint64_t fenced_changes; /* how many were let through */
+	int64_t up_since_us;	 /* rescue waits one TTL after a restart */
 };
 
 void model_store_init(struct model_store *store, const int64_t *clock_us);
 void model_store_release(struct model_store *store);
 int64_t model_store_now(const struct model_store *store);
 
-/* What users and workers do. Worker calls return -1 when the worker was given up. */
-size_t model_store_submit(struct model_store *store, uint64_t cpu_millis, uint64_t memory_bytes,
-			  int64_t duration_us);
+/* It is up again from then on: sessions are gone, and silence is measured anew. */
+void model_store_restart(struct model_store *store, int64_t up_us);
+/* The session of an orchestrator ends: the lead, if it had that, is free. */
+void model_store_hang_up(struct model_store *store, uint64_t session);
+
+/* What workers do: functions of schema rg_worker. -1: the worker was given up, or has ended, or
+ * this is not its incarnation. */
 MUST_CHECK int model_store_join(struct model_store *store, int64_t worker_id, uint32_t slots,
 				uint32_t *ret_incarnation);
-
-struct model_claim {
-	size_t job;
-	uint64_t token;
-};
-MUST_CHECK int model_store_claim(struct model_store *store, int64_t worker_id, uint32_t incarnation,
-				 size_t want, struct model_claim *ret_claims, size_t *ret_count);
-/* ret_lost: the lease is not the caller's any more. */
+/* Both are parts of rg_worker.step, first the one, then the other. */
 MUST_CHECK int model_store_complete(struct model_store *store, int64_t worker_id,
-				    uint32_t incarnation, const struct model_claim *claim,
-				    bool *ret_lost);
-/* claims: what the worker runs; ret_stop[i]: it is not its any more. ret_drain: claim no more. */
+				    uint32_t incarnation, const struct model_lease *lease,
+				    enum model_verdict *ret_verdict);
+MUST_CHECK int model_store_claim(struct model_store *store, int64_t worker_id, uint32_t incarnation,
+				 size_t want, struct model_lease *ret_leases, size_t *ret_count);
+/* Claimed, and not started: ready again. What is not the worker's any more is left alone. */
+MUST_CHECK int model_store_give_back(struct model_store *store, int64_t worker_id,
+				     uint32_t incarnation, const struct model_lease *lease);
+/* leases: what the worker holds; ret_stop[i]: it is not its any more. ret_drain: claim no more. */
 MUST_CHECK int model_store_heartbeat(struct model_store *store, int64_t worker_id,
-				     uint32_t incarnation, const struct model_claim *claims,
+				     uint32_t incarnation, const struct model_lease *leases,
 				     size_t count, bool *ret_stop, bool *ret_drain);
 /* A worker that was told to drain, and is empty, asks to leave: rg_worker.leave(…, true). */
 MUST_CHECK int model_store_leave(struct model_store *store, int64_t worker_id, uint32_t incarnation,
 				 enum model_leaving *ret_leaving);
+
 /* An operator wants it to drain: the fleet does not take that back. Ignored for the ended. */
 void model_store_operator_drain(struct model_store *store, int64_t worker_id);
 /* Or takes it back, whoever drained it. */
 void model_store_operator_undrain(struct model_store *store, int64_t worker_id);
 
+/* Whether a completion with this lease would be recorded. */
+bool model_store_holds(const struct model_store *store, int64_t worker_id,
+		       const struct model_lease *lease);
+
 /* For the port alone: a new provisioning row; and the end of all leases of a worker, whose jobs are
  * tried again or have been lost too often. Returns their number. */
 struct model_row *model_store_add_row(struct model_store *store);
 int64_t model_store_lose(struct model_store *store, int64_t worker_id);
+/* What has to happen without anybody asking for it: rg.tick(). */
+void model_store_tick(struct model_store *store, struct fleet_upkeep *ret);
 
 /* NULL if there is none. */
 struct model_row *model_store_row(struct model_store *store, int64_t worker_id);

@@ -23,7 +23,10 @@ static int stand_still(struct sim_orchestrator *self)
 {
 	struct sim *sim = self->sim;
 	self->stalled = true;
+	fault_struck(&sim->struck, FAULT_STALL);
 	sim_note(sim, "stall", (int64_t)self->index, 0);
+	if (prng_chance(&sim->prng, 300)) /* its session ends meanwhile */
+		model_store_hang_up(&sim->store, self->store_session.id);
 	sim_pass(sim, sim->now_us + prng_between(&sim->prng, 1, STALL_MAX_S) * SIM_SECOND_US);
 	return 0;
 }
@@ -44,15 +47,27 @@ static int enter(void *context, struct error *err)
 	return 0;
 }
 
+/* Sometimes the database knows so at once, and the lead is free. */
+static int lose_connection(struct sim_orchestrator *self, enum fault_kind kind, struct error *err)
+{
+	struct sim *sim = self->sim;
+	fault_struck(&sim->struck, kind);
+	if (prng_chance(&sim->prng, 500))
+		model_store_hang_up(&sim->store, self->store_session.id);
+	return error_set(err, ERR_UNAVAILABLE, "the connection is lost");
+}
+
 static int store_enter(void *context, struct error *err)
 {
 	struct sim_orchestrator *self = context;
 	struct sim *sim = self->sim;
 	if (enter(context, err) < 0)
 		return -1;
-	if (sim->now_us < sim->store_down_until_us ||
-	    prng_chance(&sim->prng, sim->faults.store_before))
+	if (sim->now_us < sim->store_down_until_us)
 		return error_set(err, ERR_UNAVAILABLE, "the database does not answer");
+	if (prng_chance(&sim->prng, sim->faults.store_before))
+		return lose_connection(self, FAULT_STORE_REFUSES, err);
+	self->fenced_changes = sim->store.fenced_changes;
 	return 0;
 }
 
@@ -60,8 +75,10 @@ static int store_leave(void *context, struct error *err)
 {
 	struct sim_orchestrator *self = context;
 	struct sim *sim = self->sim;
+	if (sim->store.fenced_changes != self->fenced_changes)
+		checks_on_changed(sim, self);
 	if (prng_chance(&sim->prng, sim->faults.store_after))
-		return error_set(err, ERR_UNAVAILABLE, "the answer was lost");
+		return lose_connection(self, FAULT_STORE_ANSWER, err);
 	return enter(context, err);
 }
 
@@ -112,6 +129,10 @@ static void die(struct sim_orchestrator *self)
 	struct sim *sim = self->sim;
 	fleet_loop_free(self->loop);
 	self->loop = NULL;
+	fault_struck(&sim->struck, FAULT_CRASH);
+	/* Of a machine that is gone the database does not know so at once. */
+	if (prng_chance(&sim->prng, 500))
+		model_store_hang_up(&sim->store, self->store_session.id);
 	schedule(self, prng_between(&sim->prng, 1, RESTART_MAX_S) * SIM_SECOND_US);
 }
 

@@ -5,7 +5,13 @@
 #include "base/check.h"
 
 static const char *const names[] = {
-#define X(NAME, name, meaning) [PLANT_##NAME] = (name),
+#define X(NAME, name, INVARIANT, meaning) [PLANT_##NAME] = (name),
+#include "fleet/plants.def"
+#undef X
+};
+
+static const enum invariant broken[] = {
+#define X(NAME, name, INVARIANT, meaning) [PLANT_##NAME] = INVARIANT_##INVARIANT,
 #include "fleet/plants.def"
 #undef X
 };
@@ -23,4 +29,10 @@ enum plant plant_parse(const char *name)
 			return plant;
 	}
 	return PLANT_NONE;
+}
+
+enum invariant plant_breaks(enum plant plant)
+{
+	CHECK(plant > PLANT_NONE && plant < PLANT_MAX);
+	return broken[plant];
 }

@@ -24,16 +24,16 @@ void sim_note(struct sim *sim, const char *what, int64_t a, int64_t b)
 		       what, (long long)a, (long long)b);
 }
 
-void sim_fail(struct sim *sim, const char *format, ...)
+void sim_fail(struct sim *sim, enum invariant broken, const char *format, ...)
 {
 	va_list arguments;
-	if (sim->has_failed)
+	if (sim->broken != INVARIANT_NONE)
 		return;
 	va_start(arguments, format);
 	(void)vsnprintf(sim->failure, sizeof(sim->failure), format, arguments);
 	va_end(arguments);
-	sim->has_failed = true;
-	sim_note(sim, "FAILED", 0, 0);
+	sim->broken = broken;
+	sim_note(sim, "FAILED", (int64_t)broken, 0);
 }
 
 static void add(struct sim *sim, enum event_kind kind, int64_t delay_us)
@@ -83,6 +83,7 @@ static void tick_host(struct sim *sim, size_t place)
 		host->is_dead = true;
 	struct host_faults faults = sim->faults.hosts;
 	faults.store_is_down = sim->now_us < sim->store_down_until_us;
+	faults.counts = &sim->struck;
 	host_tick(host, &sim->store, &sim->prng, &faults, sim->now_us);
 	if (host->is_dead && host->late_us == 0)
 		return;
@@ -97,12 +98,19 @@ static void submit(struct sim *sim)
 	struct prng *prng = &sim->prng;
 	if (sim->now_us >= sim->submit_until_us)
 		return;
+	struct model_queue *queue = &sim->store.queue;
+	struct model_job job = {.cpu_millis = 1000,
+				.memory_bytes = 512 * MIB,
+				.submitted_us = model_store_now(&sim->store)};
+	if (prng_chance(prng, 200))
+		job.batch = model_queue_add_batch(queue, 1 + prng_below(prng, 3));
 	for (uint64_t i = 1 + prng_below(prng, 8); i > 0; i--) {
 		int64_t seconds = prng_chance(prng, 200) ? prng_between(prng, 60, 600)
 							 : prng_between(prng, 1, 60);
-		(void)model_store_submit(&sim->store, 1000, 512 * MIB, seconds * SIM_SECOND_US);
+		job.duration_us = seconds * SIM_SECOND_US;
+		(void)model_queue_submit(queue, &job);
 	}
-	sim_note(sim, "submitted", (int64_t)sim->store.job_count, 0);
+	sim_note(sim, "submitted", (int64_t)queue->job_count, 0);
 	orchestrators_wake(sim);
 	add(sim, EVENT_SUBMIT, prng_between(prng, 30, 1200) * SIM_SECOND_US);
 }
@@ -113,9 +121,10 @@ static void calm(struct sim *sim)
 	sim_note(sim, "calm", 0, 0);
 	faults_end(sim);
 	sim->is_calm = true;
-	for (size_t i = 0; i < sim->store.job_count; i++) {
-		if (sim->store.jobs[i].state < MODEL_DONE)
-			work_us += sim->store.jobs[i].duration_us;
+	for (size_t i = 0; i < sim->store.queue.job_count; i++) {
+		const struct model_job *job = &sim->store.queue.jobs[i];
+		if (job->place < MODEL_DONE)
+			work_us += job->duration_us;
 	}
 	sim->deadline_us = sim->now_us + SETTLE_US + 2 * work_us;
 }
@@ -141,6 +150,9 @@ static void happen(struct sim *sim, const struct event *event)
 		faults_strike(sim);
 		add(sim, EVENT_FAULT, prng_between(&sim->prng, 1, 30) * SIM_SECOND_US);
 		return;
+	case EVENT_REGRET:
+		faults_regret(sim, event->who);
+		return;
 	case EVENT_CALM:
 		calm(sim);
 		return;
@@ -152,7 +164,7 @@ void sim_pass(struct sim *sim, int64_t until_us)
 {
 	struct event event;
 	sim->depth++;
-	while (!sim->has_failed && timeline_next(&sim->timeline, until_us, &event)) {
+	while (sim->broken == INVARIANT_NONE && timeline_next(&sim->timeline, until_us, &event)) {
 		if (event.at_us > sim->now_us)
 			sim->now_us = event.at_us;
 		sim->cloud.is_away = sim->now_us < sim->provider_away_until_us;
@@ -168,7 +180,7 @@ void sim_pass(struct sim *sim, int64_t until_us)
 static void run_events(struct sim *sim)
 {
 	struct event event;
-	while (!sim->has_failed && !sim->is_over &&
+	while (sim->broken == INVARIANT_NONE && !sim->is_over &&
 	       timeline_next(&sim->timeline, sim->deadline_us, &event)) {
 		if (event.at_us > sim->now_us)
 			sim->now_us = event.at_us;
@@ -194,7 +206,10 @@ void sim_run(struct sim *sim, uint64_t seed, enum plant plant, bool is_traced)
 	model_store_init(&sim->store, &sim->now_us);
 	model_cloud_init(&sim->cloud, &sim->now_us, &sim->prng);
 	sim->store.plant = plant;
+	sim->store.queue.plant = plant;
+	sim->store.faults = &sim->struck;
 	sim->cloud.plant = plant;
+	sim->cloud.counts = &sim->struck;
 	sim->cloud.context = sim;
 	sim->cloud.created = on_created;
 	sim->cloud.deleting = on_deleting;
@@ -220,7 +235,7 @@ void sim_release(struct sim *sim)
 	model_store_release(&sim->store);
 	model_cloud_release(&sim->cloud);
 	free(sim->hosts);
-	free(sim->shadows);
+	free(sim->worker_states);
 	free(sim->stray_since_us);
-	free(sim->job_states);
+	free(sim->jobs);
 }

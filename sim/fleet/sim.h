@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fleet/fault_kind.h"
 #include "fleet/host.h"
+#include "fleet/invariant.h"
 #include "fleet/model_cloud.h"
 #include "fleet/model_store.h"
 #include "fleet/plant.h"
@@ -26,7 +28,7 @@ struct sim_faults {
 	uint64_t crash, stall;		    /* of an orchestrator, at a port call */
 	struct model_cloud_faults cloud;
 	struct host_faults hosts;
-	bool outages, jumps, sell_outs, withdrawals, quotas, prices, provider_outages;
+	bool outages, jumps, sell_outs, withdrawals, quotas, networks, prices, provider_outages;
 	bool vanishing, host_crashes, partitions, pauses, orphans, kills, operators;
 };
 
@@ -40,17 +42,22 @@ struct sim_orchestrator {
 	struct fleet_cloud cloud;
 	struct model_session store_session;
 	struct model_cloud_session cloud_session;
-	uint64_t chain; /* of its step events: older ones are dropped */
+	uint64_t fenced_changes; /* of the store, when the call began */
+	uint64_t chain;		 /* of its step events: older ones are dropped */
 	int64_t due_us;
 	bool in_step;
 	bool stalled; /* once in this step */
 	bool crashed; /* dies when the step returns; until then no call has an effect */
 };
 
-/* What is remembered of a worker's row, to see it change. */
-struct sim_shadow {
-	enum worker_state state;
-	int64_t useless_since_us; /* its server exists without a living row; 0: it does not */
+/* What is remembered of a job, to see it change. */
+struct sim_job {
+	enum model_place place;
+	int64_t worker_id; /* of its lease */
+	uint64_t token;
+	uint32_t losses; /* seen; the store's own count may be wrong */
+	uint32_t rescues;
+	uint64_t held_at; /* the last look at which a worker was seen to hold its lease */
 };
 
 struct sim {
@@ -63,7 +70,9 @@ struct sim {
 	struct host *hosts; /* one for each server */
 	size_t host_count;
 	struct fleet_policy policy;
-	uint64_t max; /* servers; the policy's, unless that is a planted bug */
+	/* The policy's own, unless that has a planted bug. */
+	uint64_t max; /* servers */
+	int64_t spend_limit_micros;
 	struct sim_faults faults;
 	struct sim_orchestrator orchestrators[SIM_ORCHESTRATORS];
 	struct fleet_listener listener;
@@ -74,18 +83,21 @@ struct sim {
 	int64_t store_down_until_us, provider_away_until_us, shaken_us; /* last outage or jump */
 	uint64_t jump_count;
 	/* Checks */
-	struct sim_shadow *shadows; /* one for each row */
-	size_t shadow_count;
+	enum worker_state *worker_states; /* one for each row */
+	size_t worker_count;
 	int64_t *stray_since_us; /* one for each server: it exists without a living row; 0: no */
 	size_t stray_count;
-	enum model_job_state *job_states; /* of ended jobs, else 0 */
+	struct sim_job *jobs;
 	size_t job_count;
+	uint64_t moves; /* of the queue, when it was looked at last */
+	uint64_t looks;
 	bool is_over;
 	/* Result */
 	uint64_t events;
 	uint64_t hash;
+	struct fault_counts struck;
 	bool is_traced;
-	bool has_failed;
+	enum invariant broken; /* 0: none */
 	char failure[256];
 };
 
@@ -98,7 +110,8 @@ void sim_release(struct sim *sim);
 /* Mixes what happens into the hash of the run, and prints it if the run is traced. */
 void sim_note(struct sim *sim, const char *what, int64_t a, int64_t b);
 /* The first one counts. */
-__attribute__((format(printf, 2, 3))) void sim_fail(struct sim *sim, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void sim_fail(struct sim *sim, enum invariant broken,
+						    const char *format, ...);
 /* Lets everything else happen until then. */
 void sim_pass(struct sim *sim, int64_t until_us);
 
@@ -112,6 +125,8 @@ void orchestrators_wake(struct sim *sim);
 void faults_choose(struct sim *sim);
 /* One thing goes wrong. */
 void faults_strike(struct sim *sim);
+/* Whoever drained the worker takes it back. */
+void faults_regret(struct sim *sim, size_t worker_id);
 void faults_end(struct sim *sim);
 
 /* After every event. */
@@ -119,5 +134,7 @@ void checks_run(struct sim *sim);
 /* Whether all has ended that should; fails the run if something is left over. */
 bool checks_are_done(struct sim *sim);
 void checks_at_end(struct sim *sim);
+/* The orchestrator has just changed something under its fence. */
+void checks_on_changed(struct sim *sim, const struct sim_orchestrator *orchestrator);
 void checks_on_created(struct sim *sim, size_t server);
 void checks_on_deleting(struct sim *sim, size_t server);

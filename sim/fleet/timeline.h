@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum event_kind { EVENT_STEP = 1, EVENT_SUBMIT, EVENT_HOST, EVENT_FAULT, EVENT_CALM };
+enum event_kind { EVENT_STEP = 1, EVENT_SUBMIT, EVENT_HOST, EVENT_FAULT, EVENT_REGRET, EVENT_CALM };
 
 struct event {
 	int64_t at_us;
