@@ -13,7 +13,6 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/rand.h"
 #include "base/str.h"
 #include "conf/conninfo.h"
 #include "core/id.h"
@@ -21,10 +20,8 @@
 #include "core/limits.h"
 #include "sandbox/sandbox.h"
 #include "store/worker_link.h"
+#include "worker/agent.h"
 #include "worker/cache.h"
-#include "worker/dispatcher.h"
-#include "worker/membership.h"
-#include "worker/roster.h"
 #include "worker/timer.h"
 #include "worker/transfer.h"
 
@@ -39,94 +36,12 @@ struct worker {
 	struct transfers *transfers;
 	struct cache *cache;
 	int spool_fd;
-	struct run_services services;
 	char *unenforced;	       /* names joined by ',' */
 	char secret[SECRET_CHARS + 1]; /* for the blob service */
-	struct roster roster;
-	struct membership *membership;
-	struct dispatcher *dispatcher;
-
+	struct agent *agent;
 	bool link_was_up;
-	bool signalled; /* it drains for good; the next signal means to stop at once */
-	bool drained;	/* by the fleet, which may take that back */
-	bool stopping;	/* jobs were killed: nothing is left but to leave */
-	bool asking;	/* the fleet, whether to leave, being drained and empty */
-	bool asked;	/* since it was drained: it may have left, though no answer came */
-	bool waits;	/* it was told to wait: asks again after the next heartbeat */
-	bool leaving;	/* for good */
-	const char *farewell;
 	struct error failure; /* why worker_run ends with -1 */
-
-	struct task turn;   /* once a turn, after everything that changed something */
-	struct timer retry; /* after a failed call */
-	struct timer leave;
-	struct timer lost;    /* armed while it has no standing in the fleet */
-	struct timer refused; /* armed while the database refuses the login */
 };
-
-static void wake(struct worker *worker)
-{
-	task_wake(&worker->turn);
-}
-
-/* Every failed call of the link comes here. */
-static void on_link_error(void *context, const struct error *err)
-{
-	struct worker *worker = context;
-
-	if (err->code == ERR_FORBIDDEN)
-		membership_fence(worker->membership, err->msg);
-	else if (err->code != ERR_UNAVAILABLE)
-		log_warning("worker.call_failed", F_ERROR(err));
-	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS + rand_below(WORKER_RETRY_MS));
-}
-
-static void drain(struct worker *worker, const char *why)
-{
-	log_info("worker.draining", F_STR("reason", why), F_INT("jobs", worker->roster.count));
-	worker->farewell = why;
-	dispatcher_drain(worker->dispatcher);
-	wake(worker);
-}
-
-static void undrain(struct worker *worker)
-{
-	worker->drained = false;
-	worker->asked = false;
-	worker->waits = false;
-	if (worker->signalled)
-		return;
-	log_info("worker.undrained", F_INT("jobs", worker->roster.count));
-	dispatcher_undrain(worker->dispatcher);
-}
-
-static void finish(struct worker *worker)
-{
-	CHECK(sd_event_exit(worker->event, 0) >= 0);
-}
-
-static void on_lost(void *context)
-{
-	struct worker *worker = context;
-
-	error_set(&worker->failure, ERR_UNAVAILABLE, "the grid has been lost for too long");
-	finish(worker);
-}
-
-static void on_refused_too_long(void *context)
-{
-	struct worker *worker = context;
-
-	error_set(&worker->failure, ERR_UNAUTHENTICATED,
-		  "the database has refused this worker's login for too long");
-	finish(worker);
-}
-
-static void count_as_lost(struct worker *worker)
-{
-	if (worker->options->lost_ms_max > 0)
-		timer_arm_if_idle(&worker->lost, worker->options->lost_ms_max);
-}
 
 static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
 {
@@ -137,164 +52,39 @@ static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
 	(void)id_format(ID_WORKER, worker_id, id);
 	credential = xasprintf("rgw_%s_%s", id + strlen(id_kind_prefix(ID_WORKER)), worker->secret);
 	transfers_set_credential(worker->transfers, credential);
-	timer_disarm(&worker->lost);
 	(void)sd_notifyf(0, "READY=1\nSTATUS=Joined as %s", id);
 	log_info("worker.joined", F_STR("worker", id), F_INT("incarnation", incarnation),
 		 F_INT("slots", worker->options->slots));
-	dispatcher_ask(worker->dispatcher);
 }
 
 static void on_fenced(void *context, const char *why)
 {
-	struct worker *worker = context;
-
-	log_warning("worker.fenced", F_STR("reason", why), F_INT("jobs", worker->roster.count));
+	(void)context;
+	(void)why;
 	(void)sd_notify(0, "STATUS=Without standing in the fleet");
-	count_as_lost(worker);
-	timer_arm_if_idle(&worker->retry, WORKER_RETRY_MS);
-	wake(worker);
 }
 
-static void on_refused(void *context, const struct error *err)
+static void on_ended(void *context, const struct error *failure)
 {
 	struct worker *worker = context;
 
-	/* Its answer was lost, or the fleet was faster. */
-	if (!worker->asked)
-		worker->failure = *err;
-	finish(worker);
-}
-
-static void on_told(void *context, bool is_to_drain)
-{
-	struct worker *worker = context;
-
-	if (is_to_drain) {
-		worker->waits = false;
-		if (!worker->drained && !worker->signalled)
-			drain(worker, "drained by the fleet");
-		worker->drained = true;
-		wake(worker);
-	} else if (worker->drained && !worker->asking) { /* else the answer to that tells */
-		undrain(worker);
-	}
+	if (failure)
+		worker->failure = *failure;
+	CHECK(sd_event_exit(worker->event, 0) >= 0);
 }
 
 static void on_wake(void *context)
 {
 	struct worker *worker = context;
 
-	dispatcher_woken(worker->dispatcher);
+	agent_woken(worker->agent);
 }
 
 static void on_kill(void *context)
 {
 	struct worker *worker = context;
 
-	membership_beat(worker->membership);
-}
-
-static void on_asked(void *context, enum worker_leaving leaving, const struct error *err)
-{
-	struct worker *worker = context;
-
-	worker->asking = false;
-	if (worker->leaving)
-		return;
-	if (err) {
-		on_link_error(worker, err);
-		wake(worker);
-		return;
-	}
-	switch (leaving) {
-	case LEAVING_DONE:
-		finish(worker);
-		break;
-	case LEAVING_STAY:
-		undrain(worker);
-		break;
-	case LEAVING_WAIT:
-		worker->waits = true;
-		break;
-	}
-}
-
-/* Without standing, or without a link, there is nobody to ask: it goes on until there is. */
-static void ask_to_leave(struct worker *worker)
-{
-	if (worker->asking || worker->waits || timer_is_armed(&worker->retry) ||
-	    !membership_is_held(worker->membership) || !worker_link_is_up(worker->link))
-		return;
-	worker->asking = true;
-	worker->asked = true;
-	membership_ask_to_leave(worker->membership, worker->farewell, on_asked, worker);
-}
-
-static void on_left(void *context, enum worker_leaving leaving, const struct error *err)
-{
-	struct worker *worker = context;
-
-	(void)leaving;
-	if (err)
-		log_warning("worker.leave_failed", F_ERROR(err));
-	finish(worker);
-}
-
-static void on_leave_timeout(void *context)
-{
-	finish(context);
-}
-
-static void worker_leave(struct worker *worker)
-{
-	worker->leaving = true;
-	if (!membership_is_held(worker->membership) || !worker_link_is_up(worker->link)) {
-		finish(worker);
-		return;
-	}
-	timer_arm(&worker->leave, WORKER_LEAVE_MS);
-	membership_leave(worker->membership, worker->farewell, on_left, worker);
-}
-
-static void worker_stop(struct worker *worker)
-{
-	log_warning("worker.stopping", F_INT("jobs", worker->roster.count));
-	worker->stopping = true;
-	worker->farewell = "stopped";
-	for (size_t i = 0; i < worker->roster.count; i++)
-		run_discard(worker->roster.runs[i]);
-	wake(worker);
-}
-
-static bool on_turn(void *context)
-{
-	struct worker *worker = context;
-
-	if (worker->leaving)
-		return false;
-	roster_sweep(&worker->roster);
-	dispatcher_turn(worker->dispatcher, !timer_is_armed(&worker->retry));
-	bool is_empty = worker->roster.count == 0 && dispatcher_is_idle(worker->dispatcher);
-	if (worker->stopping || (worker->signalled && is_empty))
-		worker_leave(worker);
-	else if (worker->drained && is_empty)
-		ask_to_leave(worker);
-	return false;
-}
-
-static void resume(struct worker *worker)
-{
-	if (!worker_link_is_up(worker->link) || worker->leaving)
-		return;
-	membership_join(worker->membership);
-	for (size_t i = 0; i < worker->roster.count; i++)
-		run_resend(worker->roster.runs[i]);
-	wake(worker);
-}
-
-static void on_retry(void *context)
-{
-	resume(context);
+	agent_beat(worker->agent);
 }
 
 static void on_up(void *context)
@@ -303,21 +93,14 @@ static void on_up(void *context)
 
 	log_info("worker.connected", F_STR("name", worker->options->name));
 	worker->link_was_up = true;
-	timer_disarm(&worker->refused);
-	dispatcher_ask(worker->dispatcher);
-	timer_disarm(&worker->retry);
-	membership_beat(worker->membership);
-	resume(worker);
+	agent_link_up(worker->agent);
 }
 
 static void on_down(void *context, const struct error *err)
 {
 	struct worker *worker = context;
 
-	if (err->code != ERR_UNAUTHENTICATED)
-		timer_disarm(&worker->refused);
-	else if (worker->options->lost_ms_max > 0)
-		timer_arm_if_idle(&worker->refused, worker->options->refused_ms_max);
+	agent_link_down(worker->agent, err);
 	/* Failing attempts to come back are not worth a line each. */
 	if (worker->link_was_up)
 		log_warning("worker.disconnected", F_ERROR(err));
@@ -331,18 +114,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	struct worker *worker = context;
 
 	(void)source;
-	if (worker->signalled)
-		worker_stop(worker);
-	else
-		drain(worker, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-	worker->signalled = true;
+	agent_stop(worker->agent, info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	return 0;
-}
-
-/* The services' side */
-static void on_change(void *context)
-{
-	wake(context);
 }
 
 /* What runs in one slot needs a few descriptors; the usual limit is for fewer slots than allowed.
@@ -412,38 +185,33 @@ static void join_unenforced(struct worker *worker)
 	worker->unenforced = xstrdup(names.data);
 }
 
-static void open_membership(struct worker *worker)
+static void open_agent(struct worker *worker)
 {
-	struct membership_options options = {
+	const struct worker_options *options = worker->options;
+	struct agent_options agent = {
 		.event = worker->event,
 		.link = worker->link,
-		.roster = &worker->roster,
-		.slots = worker->options->slots,
+		.services = {.event = worker->event,
+			     .sandbox = worker->sandbox,
+			     .link = worker->link,
+			     .cache = worker->cache,
+			     .transfers = worker->transfers,
+			     .spool_fd = worker->spool_fd,
+			     .worker_name = options->name,
+			     .unenforced = worker->unenforced},
+		.slots = options->slots,
 		.unenforced = sandbox_unenforced(worker->sandbox),
+		.lost_ms_max = options->lost_ms_max,
+		.refused_ms_max = options->refused_ms_max,
 		.context = worker,
 		.on_joined = on_joined,
 		.on_fenced = on_fenced,
-		.on_refused = on_refused,
-		.on_told = on_told,
-		.on_error = on_link_error,
+		.on_ended = on_ended,
 	};
 
 	base62_random(worker->secret, SECRET_CHARS);
-	sha256_of(worker->secret, SECRET_CHARS, options.blob_key_sha256);
-	worker->membership = membership_new(&options);
-}
-
-static void open_dispatcher(struct worker *worker)
-{
-	const struct dispatcher_options options = {
-		.event = worker->event,
-		.link = worker->link,
-		.membership = worker->membership,
-		.roster = &worker->roster,
-		.services = &worker->services,
-	};
-
-	worker->dispatcher = dispatcher_new(&options);
+	sha256_of(worker->secret, SECRET_CHARS, agent.blob_key_sha256);
+	worker->agent = agent_new(&agent);
 }
 
 /* "ADDRESS", "PORT" of the grid's own side. A name is not followed: workers' machines are told
@@ -509,70 +277,34 @@ static int worker_open(struct worker *worker, struct error *err)
 	    open_directories(worker, err) < 0 || worker_link_new(&link, &worker->link, err) < 0)
 		return -1;
 	join_unenforced(worker);
-	open_membership(worker);
-	worker->services = (struct run_services){
-		.event = worker->event,
-		.sandbox = worker->sandbox,
-		.link = worker->link,
-		.cache = worker->cache,
-		.transfers = worker->transfers,
-		.spool_fd = worker->spool_fd,
-		.worker_name = options->name,
-		.unenforced = worker->unenforced,
-		.context = worker,
-		.on_change = on_change,
-		.on_link_error = on_link_error,
-	};
-	open_dispatcher(worker);
-	count_as_lost(worker);
+	open_agent(worker);
 	/* The loop feeds it by itself; without WATCHDOG_USEC this does nothing. */
 	(void)sd_event_set_watchdog(worker->event, true);
 	return 0;
-}
-
-static void worker_init(struct worker *worker, sd_event *event,
-			const struct worker_options *options)
-{
-	const int64_t normal = SD_EVENT_PRIORITY_NORMAL;
-
-	*worker = (struct worker){.options = options, .event = event, .spool_fd = -1};
-	roster_init(&worker->roster, options->slots);
-	task_init(&worker->turn, event, PRIORITY_TURN_END, on_turn, worker);
-	timer_init(&worker->retry, event, normal, on_retry, worker);
-	timer_init(&worker->leave, event, normal, on_leave_timeout, worker);
-	timer_init(&worker->lost, event, normal, on_lost, worker);
-	timer_init(&worker->refused, event, normal, on_refused_too_long, worker);
 }
 
 /* Kills what still runs. The link goes first, so that nothing is answered to a run that is gone. */
 static void worker_release(struct worker *worker)
 {
 	worker_link_free(worker->link);
-	dispatcher_free(worker->dispatcher);
-	membership_free(worker->membership);
-	roster_release(&worker->roster);
+	agent_free(worker->agent);
 	cache_free(worker->cache);
 	transfers_free(worker->transfers);
 	sandbox_free(worker->sandbox);
 	cleanup_fd(&worker->spool_fd);
 	free(worker->unenforced);
-	task_release(&worker->turn);
-	timer_release(&worker->retry);
-	timer_release(&worker->leave);
-	timer_release(&worker->lost);
-	timer_release(&worker->refused);
 }
 
 int worker_run(const struct worker_options *options, struct error *err)
 {
 	sd_event *event = NULL;
-	struct worker worker;
+	struct worker worker = {.options = options, .spool_fd = -1};
 	int failed = sd_event_new(&event);
 	int result;
 
 	if (failed < 0)
 		return error_set_errno(err, ERR_INTERNAL, -failed, "cannot make an event loop");
-	worker_init(&worker, event, options);
+	worker.event = event;
 	result = worker_open(&worker, err);
 	if (result == 0) {
 		failed = sd_event_loop(event);
