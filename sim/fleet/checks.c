@@ -7,6 +7,7 @@
 #include "fleet/sim.h"
 
 #define USELESS_MAX_US (45 * SIM_MINUTE_US)
+#define STRAY_MAX_US   (30 * SIM_SECOND_US)
 #define HEALTHY_US     (10 * SIM_SECOND_US)
 #define SHAKEN_US      (60 * SIM_SECOND_US)
 #define MONEY_SLACK_US (60 * SIM_SECOND_US)
@@ -18,10 +19,11 @@ static bool lives(const struct model_row *row)
 
 static const struct host *find_host(const struct sim *sim, int64_t worker_id)
 {
-	for (size_t i = sim->host_count; i > 0; i--) {
-		if (sim->hosts[i - 1].worker_id == worker_id && !sim->hosts[i - 1].is_dead &&
+	for (size_t i = sim->host_count; i > sim->hosts_gone; i--) {
+		const struct host *host = sim->hosts[i - 1];
+		if (host != NULL && host->worker_id == worker_id && !host->is_dead &&
 		    model_cloud_exists(&sim->cloud, i - 1))
-			return &sim->hosts[i - 1];
+			return host;
 	}
 	return NULL;
 }
@@ -41,7 +43,7 @@ static void check_move(struct sim *sim, size_t place, const struct sim_job *befo
 	const struct model_job *job = &sim->store.queue.jobs[place];
 	if (before->place >= MODEL_DONE && job->place != before->place)
 		sim_fail(sim, INVARIANT_JOB_ENDED, "job %zu had ended, and changed", place);
-	else if (before->place < MODEL_DONE && job->place == MODEL_DONE &&
+	else if (before->place < MODEL_DONE && job->done_token != 0 &&
 		 (before->place != MODEL_LEASED || before->token != job->done_token))
 		sim_fail(sim, INVARIANT_LEASED_RESULT,
 			 "job %zu has a result of a lease that it does not have", place);
@@ -68,7 +70,8 @@ static void check_job(struct sim *sim, size_t place)
 	if (job->place == MODEL_LEASED && !lives(model_store_row(&sim->store, job->worker_id)))
 		sim_fail(sim, INVARIANT_LIVING_LEASE,
 			 "job %zu is leased by a worker that has ended", place);
-	known->losses += known->place == MODEL_LEASED &&
+	/* Only losses lead there; a lease may have come and gone within one event. */
+	known->losses += known->place != job->place &&
 			 (job->place == MODEL_DELAYED || job->place == MODEL_LOST);
 	check_move(sim, place, known);
 	known->place = job->place;
@@ -105,33 +108,65 @@ static void check_jobs(struct sim *sim)
 	check_batches(sim);
 }
 
+/* A process whose lease has ended: its worker hears so, or fences itself. */
+static void check_stray(struct sim *sim, const struct host *host, const struct model_lease *lease)
+{
+	struct sim_job *job = &sim->jobs[lease->job];
+	if (job->stray_token != lease->token) {
+		job->stray_token = lease->token;
+		job->stray_since_us = sim->now_us;
+	} else if (sim->now_us - job->stray_since_us > STRAY_MAX_US) {
+		sim_fail(sim, INVARIANT_STOPPED, "worker %lld still runs job %zu without a lease",
+			 (long long)host->worker_id, lease->job);
+	}
+}
+
+/* Notes that the host holds valid leases, which nobody else may. */
+static void check_holder(struct sim *sim, const struct host *host)
+{
+	const struct roster *roster = host_roster(host);
+	for (size_t i = 0; roster != NULL && i < roster->count; i++) {
+		const struct lease_id *id = run_lease(roster->runs[i]);
+		const struct model_lease lease = {.job = (size_t)id->job_id,
+						  .attempt = (uint32_t)id->attempt,
+						  .token = (uint64_t)id->token};
+		struct sim_job *job = &sim->jobs[lease.job];
+		if (!model_store_holds(&sim->store, host->worker_id, &lease)) {
+			if (run_state(roster->runs[i]) == RUN_RUNNING)
+				check_stray(sim, host, &lease);
+			continue;
+		}
+		if (job->unwanted_since_us != 0 && run_state(roster->runs[i]) == RUN_RUNNING &&
+		    sim->now_us - job->unwanted_since_us > STRAY_MAX_US)
+			sim_fail(sim, INVARIANT_STOPPED, "worker %lld still runs cancelled job %zu",
+				 (long long)host->worker_id, lease.job);
+		if (job->held_at == sim->looks)
+			sim_fail(sim, INVARIANT_ONE_LEASE, "job %zu has two valid leases",
+				 lease.job);
+		job->held_at = sim->looks;
+	}
+}
+
 /* Of all that workers hold, as far as they know, a completion of one at most would be recorded. */
 static void check_leases(struct sim *sim)
 {
-	struct model_lease leases[HOST_SLOTS_MAX];
 	sim->looks++;
-	for (size_t i = 0; i < sim->host_count; i++) {
-		const struct host *host = &sim->hosts[i];
-		size_t count = host->is_dead ? 0 : host_leases(host, leases);
-		for (size_t j = 0; j < count; j++) {
-			struct sim_job *job = &sim->jobs[leases[j].job];
-			if (!model_store_holds(&sim->store, host->worker_id, &leases[j]))
-				continue;
-			if (job->held_at == sim->looks)
-				sim_fail(sim, INVARIANT_ONE_LEASE, "job %zu has two valid leases",
-					 leases[j].job);
-			job->held_at = sim->looks;
-		}
+	while (sim->hosts_gone < sim->host_count &&
+	       (sim->hosts[sim->hosts_gone] == NULL || sim->hosts[sim->hosts_gone]->is_dead))
+		sim->hosts_gone++;
+	for (size_t i = sim->hosts_gone; i < sim->host_count; i++) {
+		if (sim->hosts[i] != NULL)
+			check_holder(sim, sim->hosts[i]);
 	}
 }
 
 /* Everybody who looks must see that it is well, also one who stood still since he looked. */
 static bool is_healthy(const struct sim *sim, const struct host *host, const struct model_row *row)
 {
-	return host != NULL && host->incarnation == row->incarnation &&
+	return host != NULL && host->has_standing && host->line.incarnation == row->incarnation &&
 	       model_store_now(&sim->store) - row->worker.joined_us > SHAKEN_US &&
-	       sim->now_us - host->contact_us < HEALTHY_US && sim->now_us >= host->cut_off_us &&
-	       sim->now_us > sim->shaken_us + SHAKEN_US;
+	       sim->now_us - host->line.contact_us < HEALTHY_US &&
+	       sim->now_us >= host->line.cut_off_us && sim->now_us > sim->shaken_us + SHAKEN_US;
 }
 
 static void check_end(struct sim *sim, const struct model_row *row)

@@ -157,8 +157,8 @@ static int check_work(struct script *self, const struct script_worker *worker,
 		store->end(store->context, self->fence, worker->id, WORKER_TERMINATED, true,
 			   &script_note, &requeued, self->err),
 		ERR_CONFLICT);
-	PROMISE(self, side->complete(side->context, worker->id, worker->incarnation, &leases[0]) ==
-			      MODEL_RECORDED);
+	PROMISE(self, side->complete(side->context, worker->id, worker->incarnation, &leases[0],
+				     false) == MODEL_RECORDED);
 	OK(self, script_look(self));
 	PROMISE(self, script_find(self, worker->id)->state == WORKER_ACTIVE);
 	PROMISE(self, script_find(self, worker->id)->busy_slots == 1);
@@ -170,10 +170,10 @@ static int check_told(struct script *self, const struct script_worker *worker,
 		      const struct conformance_lease *lease, bool drains)
 {
 	bool drain = !drains;
-	bool stop = true;
+	enum model_wish wish = 0;
 	PROMISE(self, self->side->beat(self->side->context, worker->id, worker->incarnation, lease,
-				       1, &stop, &drain));
-	PROMISE(self, drain == drains && !stop);
+				       1, &wish, &drain));
+	PROMISE(self, drain == drains && wish == MODEL_GO_ON);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fleet/model_queue.h"
+#include "fleet/model_store.h"
 #include "orchestrator/ports.h"
 
 struct conformance_lease {
@@ -38,6 +38,8 @@ struct conformance {
 	int64_t (*add_batch)(void *context, uint32_t limit);
 	/* One job of 1000 cpu millis and 512 MiB. batch 0: none. */
 	int64_t (*submit)(void *context, int64_t batch);
+	/* 1: it waited, and is cancelled; 2: it runs, and is to be stopped; 3: it had ended. */
+	int (*cancel)(void *context, int64_t job);
 	void (*look_at)(void *context, int64_t job, struct conformance_job *ret);
 
 	/* The worker joins with two slots; false: it may not. */
@@ -47,13 +49,13 @@ struct conformance {
 		     struct conformance_lease *ret);
 	/* An enum model_verdict. */
 	int (*complete)(void *context, int64_t worker_id, uint32_t incarnation,
-			const struct conformance_lease *lease);
+			const struct conformance_lease *lease, bool is_cancelled);
 	bool (*give_back)(void *context, int64_t worker_id, uint32_t incarnation,
 			  const struct conformance_lease *lease);
-	/* Names these leases; ret_stop: of each, whether it is not its any more. */
+	/* Names these leases, one at most; ret_wishes: what is to become of each. */
 	bool (*beat)(void *context, int64_t worker_id, uint32_t incarnation,
-		     const struct conformance_lease *leases, size_t count, bool *ret_stop,
-		     bool *ret_drain);
+		     const struct conformance_lease *leases, size_t count,
+		     enum model_wish *ret_wishes, bool *ret_drain);
 	/* Asks to leave because it was drained: an enum worker_leaving of src/store/worker_link.h.
 	 */
 	int (*leave)(void *context, int64_t worker_id, uint32_t incarnation);

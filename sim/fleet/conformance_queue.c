@@ -18,15 +18,16 @@ static int claim(const struct script *self, const struct script_worker *worker, 
 static int complete(const struct script *self, const struct script_worker *worker,
 		    const struct conformance_lease *lease)
 {
-	return self->side->complete(self->side->context, worker->id, worker->incarnation, lease);
+	return self->side->complete(self->side->context, worker->id, worker->incarnation, lease,
+				    false);
 }
 
 static bool beat(const struct script *self, const struct script_worker *worker,
-		 const struct conformance_lease *lease, bool *ret_stop)
+		 const struct conformance_lease *lease, enum model_wish *ret_wish)
 {
 	bool drain = false;
 	return self->side->beat(self->side->context, worker->id, worker->incarnation, lease,
-				lease == NULL ? 0 : 1, ret_stop, &drain);
+				lease == NULL ? 0 : 1, ret_wish, &drain);
 }
 
 static void pass(const struct script *self, int64_t seconds)
@@ -92,7 +93,7 @@ static int check_given_back(struct script *self, const struct script_worker *wor
 	int64_t job = side->submit(side->context, 0);
 	struct conformance_lease first = {0};
 	struct conformance_lease second = {0};
-	bool stop = true;
+	enum model_wish wish = 0;
 	PROMISE(self, claim(self, worker, 1, &first) == 1);
 	PROMISE(self, side->give_back(side->context, worker->id, worker->incarnation, &first));
 	PROMISE(self, look_at(self, job).place == MODEL_READY && look_at(self, job).attempt == 1);
@@ -106,11 +107,11 @@ static int check_given_back(struct script *self, const struct script_worker *wor
 	PROMISE(self, beat(self, worker, NULL, NULL)); /* young */
 	PROMISE(self, look_at(self, job).place == MODEL_LEASED);
 	pass(self, 16);
-	PROMISE(self, beat(self, worker, &second, &stop) && !stop);
+	PROMISE(self, beat(self, worker, &second, &wish) && wish == MODEL_GO_ON);
 	PROMISE(self, look_at(self, job).place == MODEL_LEASED);
 	PROMISE(self, beat(self, worker, NULL, NULL));
 	PROMISE(self, look_at(self, job).place == MODEL_READY && look_at(self, job).attempt == 1);
-	PROMISE(self, beat(self, worker, &second, &stop) && stop);
+	PROMISE(self, beat(self, worker, &second, &wish) && wish == MODEL_STOP);
 	PROMISE(self, complete(self, worker, &second) == MODEL_LOST_LEASE);
 	PROMISE(self, look_at(self, job).losses == 0);
 	return clear(self, worker);
@@ -126,10 +127,13 @@ static int check_batch(struct script *self, struct script_worker *worker)
 {
 	const struct conformance *side = self->side;
 	int64_t batch = side->add_batch(side->context, 2);
+	int64_t first = side->submit(side->context, batch);
 	struct conformance_lease leases[2] = {0};
 	struct fleet_upkeep done = {0};
 	for (int i = 0; i < 6; i++)
 		(void)side->submit(side->context, batch);
+	PROMISE(self, parked(self) == 5);
+	PROMISE(self, side->cancel(side->context, first) == 1); /* promotes */
 	PROMISE(self, parked(self) == 4);
 	PROMISE(self, claim(self, worker, 2, leases) == 2);
 	PROMISE(self, parked(self) == 4);
@@ -153,6 +157,43 @@ static int check_batch(struct script *self, struct script_worker *worker)
 	return 0;
 }
 
+/* Whether the job has ended once, as cancelled. */
+static bool is_cancelled(const struct script *self, int64_t job)
+{
+	struct conformance_job now = look_at(self, job);
+	return now.place == MODEL_CANCELLED && now.results == 1 && now.losses == 0;
+}
+
+/* A running job that somebody cancels: its worker hears so, and whatever comes first counts. */
+static int check_cancel(struct script *self, struct script_worker *worker)
+{
+	const struct conformance *side = self->side;
+	struct conformance_lease leases[4] = {0};
+	enum model_wish wish = 0;
+	int64_t job = side->submit(side->context, 0);
+	PROMISE(self, side->cancel(side->context, job) == 1 && is_cancelled(self, job));
+	PROMISE(self, side->cancel(side->context, job) == 3);
+	for (int i = 0; i < 4; i++)
+		(void)side->submit(side->context, 0);
+	PROMISE(self, claim(self, worker, 4, leases) == 4);
+	for (int i = 0; i < 4; i++) {
+		PROMISE(self, side->cancel(side->context, leases[i].job) == 2);
+		PROMISE(self, beat(self, worker, &leases[i], &wish) && wish == MODEL_CANCEL);
+	}
+	PROMISE(self, side->complete(side->context, worker->id, worker->incarnation, &leases[0],
+				     true) == MODEL_RECORDED);
+	PROMISE(self, side->complete(side->context, worker->id, worker->incarnation, &leases[0],
+				     true) == MODEL_ALREADY);
+	PROMISE(self, is_cancelled(self, leases[0].job));
+	PROMISE(self, complete(self, worker, &leases[1]) == MODEL_RECORDED);
+	PROMISE(self, look_at(self, leases[1].job).place == MODEL_DONE);
+	PROMISE(self, side->give_back(side->context, worker->id, worker->incarnation, &leases[2]));
+	PROMISE(self, is_cancelled(self, leases[2].job));
+	PROMISE(self, side->join(side->context, worker->id, &worker->incarnation));
+	PROMISE(self, is_cancelled(self, leases[3].job)); /* lost, and not tried again */
+	return clear(self, worker);
+}
+
 int conformance_check_queue(struct script *self)
 {
 	struct script_worker worker = {0};
@@ -163,6 +204,7 @@ int conformance_check_queue(struct script *self)
 	OK(self, check_fencing(self, &worker, &other));
 	OK(self, check_given_back(self, &worker));
 	OK(self, check_batch(self, &worker));
+	OK(self, check_cancel(self, &worker));
 	OK(self, script_dismiss(self, &worker));
 	return script_dismiss(self, &other);
 }
@@ -177,9 +219,9 @@ static int check_rescue(struct script *self, struct script_worker *worker)
 	int64_t job = side->submit(side->context, 0);
 	struct conformance_lease lease = {0};
 	struct fleet_upkeep done = {0};
-	bool stop = false;
+	enum model_wish wish = 0;
 	PROMISE(self, claim(self, worker, 1, &lease) == 1 && lease.job == job);
-	PROMISE(self, beat(self, worker, &lease, &stop));
+	PROMISE(self, beat(self, worker, &lease, &wish));
 	pass(self, 28);
 	OK(self, upkeep(self, &done));
 	PROMISE(self, done.rescued_count == 0 && look_at(self, job).place == MODEL_LEASED);
@@ -188,7 +230,7 @@ static int check_rescue(struct script *self, struct script_worker *worker)
 	PROMISE(self, done.rescued_count == 1 && look_at(self, job).place == MODEL_DELAYED);
 	/* It comes back too late. */
 	PROMISE(self, complete(self, worker, &lease) == CONFORMANCE_REFUSED);
-	PROMISE(self, !beat(self, worker, &lease, &stop));
+	PROMISE(self, !beat(self, worker, &lease, &wish));
 	PROMISE(self, side->join(side->context, worker->id, &worker->incarnation));
 	PROMISE(self, complete(self, worker, &lease) == MODEL_LOST_LEASE);
 	PROMISE(self, look_at(self, job).place == MODEL_DELAYED && look_at(self, job).losses == 1);
@@ -248,7 +290,7 @@ static int check_majority(struct script *self, struct script_worker workers[3])
 {
 	struct conformance_lease leases[3] = {0};
 	struct fleet_upkeep done = {0};
-	bool stop = false;
+	enum model_wish wish = 0;
 	for (int i = 0; i < 3; i++) {
 		PROMISE(self, self->side->join(self->side->context, workers[i].id,
 					       &workers[i].incarnation));
@@ -259,7 +301,7 @@ static int check_majority(struct script *self, struct script_worker workers[3])
 		OK(self, upkeep(self, &done));
 		PROMISE(self, done.rescued_count == 0);
 		pass(self, 20);
-		PROMISE(self, beat(self, &workers[0], &leases[0], &stop) && !stop);
+		PROMISE(self, beat(self, &workers[0], &leases[0], &wish) && wish == MODEL_GO_ON);
 	}
 	pass(self, 1);
 	OK(self, upkeep(self, &done));

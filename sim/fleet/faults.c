@@ -56,9 +56,11 @@ void faults_choose(struct sim *sim)
 			  .delete_fails = maybe(prng, 200),
 			  .slow_boot = maybe(prng, 300),
 			  .no_boot = maybe(prng, 200)},
-		.hosts = {.before = maybe(prng, 50),
-			  .after = maybe(prng, 50),
-			  .late = maybe(prng, 200)},
+		.hosts = {.before = maybe(prng, 20),
+			  .after = maybe(prng, 20),
+			  .late = maybe(prng, 200),
+			  .slow = maybe(prng, 50)},
+		.hints = maybe(prng, 300),
 	};
 	bool *const classes[] = {
 		&sim->faults.outages,	  &sim->faults.jumps,	  &sim->faults.sell_outs,
@@ -66,6 +68,7 @@ void faults_choose(struct sim *sim)
 		&sim->faults.vanishing,	  &sim->faults.pauses,	  &sim->faults.provider_outages,
 		&sim->faults.orphans,	  &sim->faults.kills,	  &sim->faults.host_crashes,
 		&sim->faults.partitions,  &sim->faults.operators, &sim->faults.networks,
+		&sim->faults.cancels,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		*classes[i] = prng_chance(prng, 500);
@@ -166,13 +169,14 @@ static void strike_hosts(struct sim *sim, uint64_t kind)
 	if (sim->cloud.server_count == 0)
 		return;
 	size_t place = random_server(sim);
-	struct host *host = place < sim->host_count ? &sim->hosts[place] : NULL;
+	struct host *host = place < sim->host_count ? sim->hosts[place] : NULL;
 	if (kind == 10 && sim->faults.vanishing)
 		vanish(sim, place);
-	if (host == NULL || host->is_dead)
+	if (host == NULL || host->agent == NULL)
 		return;
 	if (kind == 11 && sim->faults.host_crashes) {
-		host_crash(host, sim->now_us);
+		host_crash(host);
+		sim_run_host(sim, place);
 		struck(sim, FAULT_WORKER_CRASH, (int64_t)place);
 	}
 	if (kind == 12 && sim->faults.partitions) {
@@ -199,10 +203,27 @@ static const struct fleet_worker *random_worker(struct sim *sim)
 	return &store->rows[first + start].worker;
 }
 
+/* Everybody is asked to beat, as the database does; some do not hear it. */
+static void call_hosts(struct sim *sim, int64_t worker_id)
+{
+	for (size_t i = sim->hosts_gone; i < sim->host_count; i++) {
+		if (sim->hosts[i] == NULL ||
+		    (worker_id != 0 && sim->hosts[i]->worker_id != worker_id))
+			continue;
+		if (prng_chance(&sim->prng, sim->faults.hints)) {
+			struck(sim, FAULT_HINT_LOST, sim->hosts[i]->worker_id);
+			continue;
+		}
+		host_call(sim->hosts[i]);
+		sim_run_host(sim, i);
+	}
+}
+
 static void take_back(struct sim *sim, int64_t worker_id)
 {
 	model_store_operator_undrain(&sim->store, worker_id);
 	struck(sim, FAULT_UNDRAIN, worker_id);
+	call_hosts(sim, worker_id);
 }
 
 void faults_regret(struct sim *sim, size_t worker_id)
@@ -233,9 +254,27 @@ static void strike_workers(struct sim *sim)
 	}
 }
 
+/* No fault: a user has thought better of it. */
+static void strike_jobs(struct sim *sim)
+{
+	const struct model_queue *queue = &sim->store.queue;
+	if (!sim->faults.cancels || queue->job_count == queue->jobs_ended)
+		return;
+	size_t job = queue->jobs_ended +
+		     (size_t)prng_below(&sim->prng, queue->job_count - queue->jobs_ended);
+	int verdict = job < sim->job_count ? model_queue_cancel(&sim->store.queue, job) : 3;
+	if (verdict == 3)
+		return;
+	struck(sim, FAULT_CANCEL, (int64_t)job);
+	if (verdict == 1)
+		return;
+	sim->jobs[job].unwanted_since_us = sim->now_us;
+	call_hosts(sim, 0);
+}
+
 void faults_strike(struct sim *sim)
 {
-	uint64_t kind = prng_below(&sim->prng, 15);
+	uint64_t kind = prng_below(&sim->prng, 16);
 	size_t place = (size_t)prng_below(&sim->prng, SIM_ORCHESTRATORS);
 	strike_store(sim, kind);
 	if (kind >= 3 && kind <= 9)
@@ -244,6 +283,8 @@ void faults_strike(struct sim *sim)
 		strike_hosts(sim, kind);
 	if (kind == 13)
 		strike_workers(sim);
+	if (kind == 15)
+		strike_jobs(sim);
 	if (kind == 14 && sim->faults.kills) /* at its next call */
 		sim->orchestrators[place].crashed = true;
 }
@@ -265,6 +306,8 @@ void faults_end(struct sim *sim)
 	sim->policy.warm = 0;
 	sim->policy.spend_limit_micros = 0;
 	sim->spend_limit_micros = 0;
-	for (size_t i = 0; i < sim->host_count; i++)
-		sim->hosts[i].cut_off_us = 0;
+	for (size_t i = 0; i < sim->host_count; i++) {
+		if (sim->hosts[i] != NULL)
+			sim->hosts[i]->line.cut_off_us = 0;
+	}
 }

@@ -1,223 +1,194 @@
 #include "fleet/host.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
+#include "base/cleanup.h"
 
-#define SECOND_US  INT64_C(1000000)
-#define RESTART_US (2 * SECOND_US)
+#define RESTART_US     INT64_C(2000000)
+#define LOST_MS_MAX    (30ULL * 60 * 1000) /* as the orchestrator tells its machines */
+#define REFUSED_MS_MAX (2ULL * 60 * 1000)
 
-static void kill_jobs(struct host *host)
+static int64_t now_us(const struct host *host)
 {
-	host->run_count = 0;
+	return *host->world->clock_us;
 }
 
-void host_crash(struct host *host, int64_t now_us)
+static void on_joined(void *context, int64_t worker_id, int32_t incarnation)
 {
-	kill_jobs(host);
-	host->incarnation = 0;
-	host->starting_us = now_us + RESTART_US;
+	struct host *host = context;
+	(void)worker_id;
+	(void)incarnation;
+	host->has_standing = true;
+}
+
+static void on_fenced(void *context, const char *why)
+{
+	struct host *host = context;
+	(void)why;
+	host->has_standing = false;
+	if (!host->line.was_refused)
+		fault_struck(host->world->counts, FAULT_WORKER_FENCED);
+}
+
+static void on_ended(void *context, const struct error *failure)
+{
+	struct host *host = context;
+	(void)failure;
+	host->is_over = true;
+}
+
+static void on_up(void *context)
+{
+	struct host *host = context;
+	agent_link_up(host->agent);
+}
+
+static void on_down(void *context, const struct error *err)
+{
+	struct host *host = context;
+	agent_link_down(host->agent, err);
+}
+
+static void start(struct host *host)
+{
+	static const char *const unenforced[] = {NULL};
+	const struct worker_link_options link = {.event = guest_loop_event(&host->loop),
+						 .context = host,
+						 .on_up = on_up,
+						 .on_down = on_down};
+	guest_loop_init(&host->loop, host->world->clock_us, host->world->prng,
+			host->world->store->plant == PLANT_SLOW_CLOCK);
+	guest_loop_enter(&host->loop);
+	host->starting_us = INT64_MAX;
+	host->link = guest_link_new(&link, &host->line);
+	const struct agent_options agent = {
+		.event = guest_loop_event(&host->loop),
+		.link = host->link,
+		.services = {.event = guest_loop_event(&host->loop), .link = host->link},
+		.slots = host->slots,
+		.unenforced = unenforced,
+		.lost_ms_max = LOST_MS_MAX,
+		.refused_ms_max = REFUSED_MS_MAX,
+		.context = host,
+		.on_joined = on_joined,
+		.on_fenced = on_fenced,
+		.on_ended = on_ended,
+	};
+	host->agent = agent_new(&agent);
+}
+
+static void stop(struct host *host)
+{
+	guest_loop_enter(&host->loop);
+	worker_link_free(TAKE_PTR(host->link));
+	agent_free(TAKE_PTR(host->agent));
+	host->has_standing = false;
+}
+
+struct host *host_new(const struct host_world *world, int64_t worker_id, uint32_t slots,
+		      int64_t starts_us)
+{
+	struct host *host = xcalloc(1, sizeof(*host));
+	CHECK(slots <= HOST_SLOTS_MAX);
+	host->world = world;
+	host->worker_id = worker_id;
+	host->slots = slots;
+	host->starting_us = starts_us;
+	host->line = (struct guest_line){.loop = &host->loop,
+					 .store = world->store,
+					 .worker_id = worker_id,
+					 .faults = world->faults,
+					 .counts = world->counts,
+					 .store_down_until_us = world->store_down_until_us};
+	return host;
+}
+
+void host_free(struct host *host)
+{
+	if (host == NULL)
+		return;
+	stop(host);
+	free(host);
+}
+
+void host_run(struct host *host)
+{
+	guest_line_deliver(&host->line, now_us(host));
+	if (now_us(host) >= host->starting_us && !host->is_dead)
+		start(host);
+	if (host->agent == NULL)
+		return;
+	guest_loop_run(&host->loop);
+	if (host->is_over)
+		stop(host);
+}
+
+int64_t host_next_us(const struct host *host)
+{
+	int64_t next_us = host->agent != NULL ? guest_loop_next_us(&host->loop) : INT64_MAX;
+	if (host->starting_us < next_us && !host->is_dead)
+		next_us = host->starting_us;
+	if (host->line.straggler.due_us != 0 && host->line.straggler.due_us < next_us)
+		next_us = host->line.straggler.due_us;
+	return next_us;
+}
+
+void host_crash(struct host *host)
+{
+	if (host->agent == NULL)
+		return;
+	stop(host);
+	host->starting_us = now_us(host) + RESTART_US;
+}
+
+void host_die(struct host *host)
+{
+	stop(host);
+	host->is_dead = true;
 }
 
 void host_cut_off(struct host *host, int64_t until_us)
 {
-	if (until_us > host->cut_off_us)
-		host->cut_off_us = until_us;
+	if (until_us > host->line.cut_off_us)
+		host->line.cut_off_us = until_us;
 }
 
-/* The worker has to join anew, if it still may. */
-static void lose_standing(struct host *host, const struct host_faults *faults, enum fault_kind why)
+/* Of those who are not there, or have no connection, nobody hears. */
+static bool listens(const struct host *host)
 {
-	fault_struck(faults->counts, why);
-	kill_jobs(host);
-	host->incarnation = 0;
+	return host->link != NULL && worker_link_is_up(host->link) &&
+	       now_us(host) >= host->line.cut_off_us;
 }
 
-static bool loses_answer(struct prng *prng, const struct host_faults *faults)
+void host_wake(struct host *host)
 {
-	bool is_lost = prng_chance(prng, faults->after);
-	if (is_lost)
-		fault_struck(faults->counts, FAULT_CALL_ANSWER);
-	return is_lost;
+	if (!listens(host))
+		return;
+	guest_loop_enter(&host->loop);
+	agent_woken(host->agent);
 }
 
-static bool reaches(const struct host *host, struct prng *prng, const struct host_faults *faults,
-		    int64_t now_us)
+void host_call(struct host *host)
 {
-	if (now_us < host->cut_off_us || faults->store_is_down)
-		return false;
-	if (!prng_chance(prng, faults->before))
-		return true;
-	fault_struck(faults->counts, FAULT_CALL_LOST);
-	return false;
+	if (!listens(host))
+		return;
+	guest_loop_enter(&host->loop);
+	agent_beat(host->agent);
 }
 
-static void join(struct host *host, struct model_store *store, struct prng *prng,
-		 const struct host_faults *faults, int64_t now_us)
+const struct roster *host_roster(const struct host *host)
 {
-	uint32_t incarnation = 0;
-	if (model_store_join(store, host->worker_id, host->slots, &incarnation) < 0) {
-		host->is_dead = true; /* not part of the fleet: it powers itself off */
-		return;
-	}
-	if (loses_answer(prng, faults))
-		return;
-	host->incarnation = incarnation;
-	host->is_draining = false;
-	host->waits = false;
-	host->contact_us = now_us;
-	host->beat_us = now_us + (int64_t)HEARTBEAT_MS * 1000;
-}
-
-static void beat(struct host *host, struct model_store *store, struct prng *prng,
-		 const struct host_faults *faults, int64_t now_us)
-{
-	struct model_lease leases[HOST_SLOTS_MAX];
-	bool stop[HOST_SLOTS_MAX] = {0};
-	bool drain = false;
-	size_t kept = 0;
-	for (size_t i = 0; i < host->run_count; i++)
-		leases[i] = host->runs[i].lease;
-	if (model_store_heartbeat(store, host->worker_id, host->incarnation, leases,
-				  host->run_count, stop, &drain) < 0) {
-		lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
-		return;
-	}
-	if (loses_answer(prng, faults))
-		return;
-	host->contact_us = now_us;
-	host->beat_us = now_us + (int64_t)HEARTBEAT_MS * 1000;
-	host->is_draining = drain;
-	host->waits = false;
-	for (size_t i = 0; i < host->run_count; i++) {
-		if (!stop[i])
-			host->runs[kept++] = host->runs[i];
-	}
-	host->run_count = kept;
-}
-
-#define LATE_US (60 * SECOND_US)
-
-static void deliver_late(struct host *host, struct model_store *store,
-			 const struct host_faults *faults, int64_t now_us)
-{
-	enum model_verdict verdict = 0;
-	if (host->late_us == 0 || now_us < host->late_us)
-		return;
-	host->late_us = 0;
-	fault_struck(faults->counts, FAULT_CALL_LATE);
-	/* The worker does not hear the answer. */
-	(void)!model_store_complete(store, host->worker_id, host->late_incarnation,
-				    &host->late_lease, &verdict);
-}
-
-static void complete(struct host *host, struct model_store *store, struct prng *prng,
-		     const struct host_faults *faults, int64_t now_us)
-{
-	for (size_t i = 0; i < host->run_count; i++) {
-		struct host_run *run = &host->runs[i];
-		enum model_verdict verdict = 0;
-		if (run->is_running || !reaches(host, prng, faults, now_us))
-			continue;
-		if (host->late_us == 0 && prng_chance(prng, faults->late)) {
-			host->late_lease = run->lease;
-			host->late_incarnation = host->incarnation;
-			host->late_us = now_us + LATE_US;
-			host_cut_off(host, now_us + LATE_US / 2); /* the cause of it */
-			return;
-		}
-		if (model_store_complete(store, host->worker_id, host->incarnation, &run->lease,
-					 &verdict) < 0) {
-			lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
-			return;
-		}
-		if (loses_answer(prng, faults))
-			continue; /* told again: it is recorded already then */
-		host->runs[i--] = host->runs[--host->run_count];
-	}
-}
-
-static void claim(struct host *host, struct model_store *store, struct prng *prng,
-		  const struct host_faults *faults, int64_t now_us)
-{
-	struct model_lease leases[HOST_SLOTS_MAX];
-	size_t count = 0;
-	if (host->is_draining || host->run_count == host->slots)
-		return;
-	if (model_store_claim(store, host->worker_id, host->incarnation,
-			      host->slots - host->run_count, leases, &count) < 0) {
-		lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
-		return;
-	}
-	if (loses_answer(prng, faults))
-		return; /* its heartbeats do not name them: they are given back */
-	for (size_t i = 0; i < count; i++)
-		host->runs[host->run_count++] = (struct host_run){
-			.lease = leases[i],
-			.ends_us = now_us + store->queue.jobs[leases[i].job].duration_us,
-			.is_running = true};
-}
-
-/* What it believes of draining may be as old as its last heartbeat. */
-static void leave(struct host *host, struct model_store *store, struct prng *prng,
-		  const struct host_faults *faults)
-{
-	enum model_leaving leaving = MODEL_WAIT;
-	if (!host->is_draining || host->run_count > 0 || host->waits)
-		return;
-	if (model_store_leave(store, host->worker_id, host->incarnation, &leaving) < 0) {
-		lose_standing(host, faults, FAULT_WORKER_GIVEN_UP);
-		return;
-	}
-	if (loses_answer(prng, faults))
-		return; /* asks again, and is refused if it has left */
-	host->is_dead = leaving == MODEL_LEFT;
-	host->waits = leaving == MODEL_WAIT;
-	if (leaving == MODEL_STAY)
-		host->is_draining = false;
-}
-
-void host_tick(struct host *host, struct model_store *store, struct prng *prng,
-	       const struct host_faults *faults, int64_t now_us)
-{
-	bool was_draining = host->is_draining; /* it has heard so a moment ago */
-	CHECK(host->slots <= HOST_SLOTS_MAX);
-	deliver_late(host, store, faults, now_us);
-	if (host->is_dead || now_us < host->starting_us)
-		return;
-	for (size_t i = 0; i < host->run_count; i++) {
-		if (now_us >= host->runs[i].ends_us)
-			host->runs[i].is_running = false;
-	}
-	/* Before its leases end elsewhere. */
-	if (host->incarnation != 0 && now_us - host->contact_us > (int64_t)SELF_FENCE_MS * 1000)
-		lose_standing(host, faults, FAULT_WORKER_FENCED);
-	if (!reaches(host, prng, faults, now_us))
-		return;
-	if (host->incarnation == 0) {
-		join(host, store, prng, faults, now_us);
-		return;
-	}
-	if (now_us >= host->beat_us)
-		beat(host, store, prng, faults, now_us);
-	if (host->incarnation != 0)
-		complete(host, store, prng, faults, now_us);
-	if (host->incarnation != 0)
-		claim(host, store, prng, faults, now_us);
-	if (host->incarnation != 0 && was_draining)
-		leave(host, store, prng, faults);
-}
-
-size_t host_leases(const struct host *host, struct model_lease ret[HOST_SLOTS_MAX])
-{
-	for (size_t i = 0; i < host->run_count; i++)
-		ret[i] = host->runs[i].lease;
-	return host->run_count;
+	return host->agent == NULL ? NULL : agent_roster(host->agent);
 }
 
 bool host_runs(const struct host *host, size_t job, uint64_t token)
 {
-	for (size_t i = 0; i < host->run_count; i++) {
-		const struct host_run *run = &host->runs[i];
-		if (run->is_running && run->lease.job == job && run->lease.token == token)
+	const struct roster *roster = host_roster(host);
+	for (size_t i = 0; roster != NULL && i < roster->count; i++) {
+		const struct run *run = roster->runs[i];
+		if (run_state(run) == RUN_RUNNING && run_lease(run)->job_id == (int64_t)job &&
+		    run_lease(run)->token == (int64_t)token)
 			return true;
 	}
 	return false;
@@ -225,10 +196,11 @@ bool host_runs(const struct host *host, size_t job, uint64_t token)
 
 bool host_is_busy(const struct host *host, size_t *ret_job)
 {
-	for (size_t i = 0; i < host->run_count; i++) {
-		if (!host->runs[i].is_running)
+	const struct roster *roster = host_roster(host);
+	for (size_t i = 0; roster != NULL && i < roster->count; i++) {
+		if (run_state(roster->runs[i]) != RUN_RUNNING)
 			continue;
-		*ret_job = host->runs[i].lease.job;
+		*ret_job = (size_t)run_lease(roster->runs[i])->job_id;
 		return true;
 	}
 	return false;

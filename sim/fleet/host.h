@@ -1,59 +1,66 @@
-/* A worker as the store sees it come and go: the process on one server, which joins, beats, claims,
- * runs and completes, and kills its jobs when it cannot reach the store for too long. */
+/* The process on one server: the real worker's conduct (src/worker/agent.c and what it is made of)
+ * in a loop of ours, on a line to the model store, with runs that only take their time. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fleet/guest_link.h"
+#include "fleet/guest_loop.h"
 #include "fleet/model_store.h"
-#include "fleet/prng.h"
+#include "worker/agent.h"
+#include "worker/roster.h"
 
 #define HOST_SLOTS_MAX 4
 
-struct host_run {
-	struct model_lease lease;
-	int64_t ends_us;
-	bool is_running; /* else ended, and to be told to the store */
+/* What all hosts share; borrowed. */
+struct host_world {
+	const int64_t *clock_us;
+	struct prng *prng;
+	struct model_store *store;
+	struct fault_counts *counts;
+	const struct guest_faults *faults;
+	const int64_t *store_down_until_us;
 };
 
 struct host {
+	const struct host_world *world;
 	int64_t worker_id;
 	uint32_t slots;
-	uint32_t incarnation; /* 0: has not joined */
-	int64_t contact_us;   /* last heartbeat that was answered; the host's own clock */
-	int64_t beat_us;      /* next heartbeat */
-	struct host_run runs[HOST_SLOTS_MAX];
-	size_t run_count;
-	bool is_draining; /* the last heartbeat's answer */
-	bool waits;	  /* was told to wait with leaving; asks again after the next heartbeat */
-	/* A completion that is still on its way: it arrives whatever has become of the worker. */
-	struct model_lease late_lease;
-	uint32_t late_incarnation;
-	int64_t late_us;     /* 0: none */
-	bool is_dead;	     /* the machine is gone, or its worker was sent away */
-	int64_t cut_off_us;  /* cannot reach the store until then */
-	int64_t starting_us; /* its process died, and is started again then */
+	struct guest_loop loop;
+	struct guest_line line;
+	struct worker_link *link; /* NULL: no process */
+	struct agent *agent;
+	int64_t starting_us; /* the process starts (anew) then; INT64_MAX: never */
+	bool has_standing;
+	bool is_over;	     /* the worker has ended, and its machine powers itself off */
+	bool is_dead;	     /* the machine is gone */
+	uint64_t generation; /* of its event in the simulation's timeline */
+	int64_t due_us;	     /* that event; 0: none */
 };
 
-/* How likely a call fails before and after its effect, in permille. */
-struct host_faults {
-	uint64_t before, after;
-	uint64_t late; /* a completion arrives after a minute */
-	bool store_is_down;
-	struct fault_counts *counts;
-};
+struct host *host_new(const struct host_world *world, int64_t worker_id, uint32_t slots,
+		      int64_t starts_us);
+void host_free(struct host *host);
 
-/* One look around, about every second. */
-void host_tick(struct host *host, struct model_store *store, struct prng *prng,
-	       const struct host_faults *faults, int64_t now_us);
+/* After each of these, and whenever it is due: host_run, then host_next_us. */
+void host_run(struct host *host);
+/* INT64_MAX: nothing will ever happen by itself. */
+int64_t host_next_us(const struct host *host);
+
 /* Its process dies, and starts anew after a moment. */
-void host_crash(struct host *host, int64_t now_us);
+void host_crash(struct host *host);
+/* The machine goes, and all that is on it. */
+void host_die(struct host *host);
 /* It cannot reach the store until then. */
 void host_cut_off(struct host *host, int64_t until_us);
+/* Hints, as the database sends them: jobs may be waiting; ask what is wanted of you. */
+void host_wake(struct host *host);
+void host_call(struct host *host);
 
-/* What it holds, as far as it knows. Returns their number. */
-size_t host_leases(const struct host *host, struct model_lease ret[HOST_SLOTS_MAX]);
+/* Attempts that it holds, as far as it knows; NULL while there is no process. */
+const struct roster *host_roster(const struct host *host);
 /* Whether its process for this lease runs. */
 bool host_runs(const struct host *host, size_t job, uint64_t token);
 /* Whether any runs; if so, a job that does. */

@@ -129,20 +129,40 @@ static void end_lease(struct model_queue *queue, struct model_job *job, enum mod
 	move(queue, job, place);
 }
 
-void model_queue_complete(struct model_queue *queue, size_t place)
+void model_queue_complete(struct model_queue *queue, size_t place, bool is_cancelled)
 {
 	struct model_job *job = &queue->jobs[place];
 	job->done_worker_id = job->worker_id;
 	job->done_token = job->token;
 	job->results++;
-	end_lease(queue, job, MODEL_DONE);
+	end_lease(queue, job, is_cancelled ? MODEL_CANCELLED : MODEL_DONE);
 	if (job->batch != 0)
 		(void)top_up(queue, job->batch);
 }
 
-void model_queue_give_back(struct model_queue *queue, size_t job)
+void model_queue_give_back(struct model_queue *queue, size_t place)
 {
-	end_lease(queue, &queue->jobs[job], MODEL_READY);
+	struct model_job *job = &queue->jobs[place];
+	job->results += job->is_unwanted;
+	end_lease(queue, job, job->is_unwanted ? MODEL_CANCELLED : MODEL_READY);
+	if (job->batch != 0)
+		(void)top_up(queue, job->batch);
+}
+
+int model_queue_cancel(struct model_queue *queue, size_t place)
+{
+	struct model_job *job = &queue->jobs[place];
+	if (job->place >= MODEL_DONE)
+		return 3;
+	if (job->place == MODEL_LEASED) {
+		job->is_unwanted = true;
+		return 2;
+	}
+	job->results++;
+	move(queue, job, MODEL_CANCELLED);
+	if (job->batch != 0)
+		(void)top_up(queue, job->batch);
+	return 1;
 }
 
 void model_queue_lose(struct model_queue *queue, size_t place, int64_t now_us)
@@ -153,6 +173,10 @@ void model_queue_lose(struct model_queue *queue, size_t place, int64_t now_us)
 	if (++job->losses > budget) {
 		job->results++;
 		end_lease(queue, job, MODEL_LOST);
+	} else if (job->is_unwanted) {
+		job->losses--;
+		job->results++;
+		end_lease(queue, job, MODEL_CANCELLED);
 	} else if (queue->plant == PLANT_DROPS_JOBS) {
 		end_lease(queue, job, MODEL_NOWHERE);
 	} else {

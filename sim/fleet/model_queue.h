@@ -21,6 +21,7 @@ enum model_place {
 	MODEL_LEASED,
 	MODEL_DONE,
 	MODEL_LOST, /* with its worker, too often */
+	MODEL_CANCELLED,
 };
 
 /* enum worker_verdict of src/store/worker_link.h */
@@ -46,7 +47,8 @@ struct model_job {
 	int64_t claimed_us;
 	int64_t run_at_us; /* while delayed */
 	uint32_t results;  /* recorded; must never exceed 1 */
-	/* Who completed it, and by which lease. */
+	bool is_unwanted;  /* somebody has cancelled it while it ran */
+	/* Who told its end, and by which lease. */
 	int64_t done_worker_id;
 	uint64_t done_token;
 };
@@ -79,12 +81,14 @@ bool model_queue_claim(struct model_queue *queue, int64_t worker_id, int64_t now
 		       struct model_lease *ret);
 bool model_queue_holds(const struct model_queue *queue, int64_t worker_id,
 		       const struct model_lease *lease);
-/* A leased job has ended well. */
-void model_queue_complete(struct model_queue *queue, size_t job);
-/* The same attempt is ready again. */
+/* A leased job has ended: well, or because somebody wanted that. */
+void model_queue_complete(struct model_queue *queue, size_t job, bool is_cancelled);
+/* The same attempt is ready again, unless it is unwanted. */
 void model_queue_give_back(struct model_queue *queue, size_t job);
 /* A leased job was lost with its worker: it is tried again after a while, or has ended. */
 void model_queue_lose(struct model_queue *queue, size_t job, int64_t now_us);
+/* 1: it waited, and is cancelled; 2: it runs, and is to be stopped; 3: it had ended. */
+int model_queue_cancel(struct model_queue *queue, size_t job);
 /* Jobs whose delay is over are ready, and gates are topped up; true: there were some. */
 bool model_queue_move_due(struct model_queue *queue, int64_t now_us);
 bool model_queue_has_work(const struct model_queue *queue);

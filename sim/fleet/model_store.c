@@ -161,7 +161,7 @@ static void record_whatever(struct model_store *store, int64_t worker_id,
 	struct model_job *job = &store->queue.jobs[lease->job];
 	if (job->place == MODEL_LEASED) {
 		free_slot(store, lease->job);
-		model_queue_complete(&store->queue, lease->job);
+		model_queue_complete(&store->queue, lease->job, false);
 	} else {
 		job->place = MODEL_DONE;
 		job->results++;
@@ -172,7 +172,8 @@ static void record_whatever(struct model_store *store, int64_t worker_id,
 }
 
 int model_store_complete(struct model_store *store, int64_t worker_id, uint32_t incarnation,
-			 const struct model_lease *lease, enum model_verdict *ret_verdict)
+			 const struct model_lease *lease, bool is_cancelled,
+			 enum model_verdict *ret_verdict)
 {
 	struct model_job *job = &store->queue.jobs[lease->job];
 	*ret_verdict = MODEL_RECORDED;
@@ -186,8 +187,8 @@ int model_store_complete(struct model_store *store, int64_t worker_id, uint32_t 
 	}
 	if (model_store_holds(store, worker_id, lease)) {
 		free_slot(store, lease->job);
-		model_queue_complete(&store->queue, lease->job);
-	} else if (job->place == MODEL_DONE && job->done_worker_id == worker_id &&
+		model_queue_complete(&store->queue, lease->job, is_cancelled);
+	} else if (job->place >= MODEL_DONE && job->done_worker_id == worker_id &&
 		   job->done_token == lease->token) {
 		fault_struck(store->faults, FAULT_RESULT_AGAIN);
 		*ret_verdict = MODEL_ALREADY;
@@ -239,9 +240,19 @@ static void give_back_unnamed(struct model_store *store, int64_t worker_id,
 	}
 }
 
+static enum model_wish wish(const struct model_store *store, int64_t worker_id,
+			    const struct model_lease *lease)
+{
+	if (store->plant == PLANT_NO_STOP)
+		return MODEL_GO_ON;
+	if (!model_store_holds(store, worker_id, lease))
+		return MODEL_STOP;
+	return store->queue.jobs[lease->job].is_unwanted ? MODEL_CANCEL : MODEL_GO_ON;
+}
+
 int model_store_heartbeat(struct model_store *store, int64_t worker_id, uint32_t incarnation,
-			  const struct model_lease *leases, size_t count, bool *ret_stop,
-			  bool *ret_drain)
+			  const struct model_lease *leases, size_t count,
+			  enum model_wish *ret_wishes, bool *ret_drain)
 {
 	struct model_row *row = session_row(store, worker_id, incarnation);
 	if (row == NULL)
@@ -251,7 +262,7 @@ int model_store_heartbeat(struct model_store *store, int64_t worker_id, uint32_t
 		give_back_unnamed(store, worker_id, leases, count);
 	*ret_drain = row->worker.state == WORKER_DRAINING;
 	for (size_t i = 0; i < count; i++)
-		ret_stop[i] = !model_store_holds(store, worker_id, &leases[i]);
+		ret_wishes[i] = wish(store, worker_id, &leases[i]);
 	return 0;
 }
 

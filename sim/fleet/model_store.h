@@ -20,6 +20,12 @@
 /* enum worker_leaving of src/store/worker_link.h */
 enum model_leaving { MODEL_LEFT = 1, MODEL_STAY, MODEL_WAIT };
 
+enum model_wish {
+	MODEL_GO_ON = 1,
+	MODEL_STOP,   /* it is not the worker's any more */
+	MODEL_CANCEL, /* somebody wants it to end */
+};
+
 /* Ids of workers count from 1, in the order of rows. */
 struct model_row {
 	struct fleet_worker worker;
@@ -66,19 +72,20 @@ void model_store_hang_up(struct model_store *store, uint64_t session);
  * this is not its incarnation. */
 MUST_CHECK int model_store_join(struct model_store *store, int64_t worker_id, uint32_t slots,
 				uint32_t *ret_incarnation);
-/* Both are parts of rg_worker.step, first the one, then the other. */
+/* This and the next are parts of rg_worker.step, in this order. */
 MUST_CHECK int model_store_complete(struct model_store *store, int64_t worker_id,
 				    uint32_t incarnation, const struct model_lease *lease,
-				    enum model_verdict *ret_verdict);
+				    bool is_cancelled, enum model_verdict *ret_verdict);
 MUST_CHECK int model_store_claim(struct model_store *store, int64_t worker_id, uint32_t incarnation,
 				 size_t want, struct model_lease *ret_leases, size_t *ret_count);
 /* Claimed, and not started: ready again. What is not the worker's any more is left alone. */
 MUST_CHECK int model_store_give_back(struct model_store *store, int64_t worker_id,
 				     uint32_t incarnation, const struct model_lease *lease);
-/* leases: what the worker holds; ret_stop[i]: it is not its any more. ret_drain: claim no more. */
+/* leases: what the worker holds; ret_wishes: what is to become of each. ret_drain: claim no more.
+ */
 MUST_CHECK int model_store_heartbeat(struct model_store *store, int64_t worker_id,
 				     uint32_t incarnation, const struct model_lease *leases,
-				     size_t count, bool *ret_stop, bool *ret_drain);
+				     size_t count, enum model_wish *ret_wishes, bool *ret_drain);
 /* A worker that was told to drain, and is empty, asks to leave: rg_worker.leave(…, true). */
 MUST_CHECK int model_store_leave(struct model_store *store, int64_t worker_id, uint32_t incarnation,
 				 enum model_leaving *ret_leaving);

@@ -158,6 +158,8 @@ void orchestrator_step(struct sim_orchestrator *self)
 	if (result == 0 && sim->is_calm && step.leads && step.action_count == 0 &&
 	    checks_are_done(sim))
 		sim->is_over = true;
+	if (result == 0 && step.woken)
+		sim_wake_hosts(sim);
 	/* A loaded machine steps later than it should. */
 	uint64_t delay_ms = (result == 0 ? step.next_ms : 1000) * (1 + prng_below(&sim->prng, 3));
 	schedule(self, (int64_t)delay_ms * 1000);

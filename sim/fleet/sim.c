@@ -6,11 +6,12 @@
 
 #include "base/check.h"
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "core/limits.h"
 
 #define FAULTS_MIN_S 1800
 #define FAULTS_MAX_S 5400
 #define SETTLE_US    (150 * SIM_MINUTE_US)
-#define HOST_TICK_US INT64_C(1000000)
 
 void sim_note(struct sim *sim, const char *what, int64_t a, int64_t b)
 {
@@ -54,42 +55,59 @@ static void on_done(void *context, const struct fleet_done *done)
 		printf("            %s\n", done->message);
 }
 
+static void plan_host(struct sim *sim, size_t place)
+{
+	struct host *host = sim->hosts[place];
+	int64_t next_us = host_next_us(host);
+	if (next_us == host->due_us || next_us == INT64_MAX)
+		return;
+	host->due_us = next_us;
+	struct event event = {.at_us = next_us,
+			      .kind = EVENT_HOST,
+			      .who = place,
+			      .generation = ++host->generation};
+	timeline_add(&sim->timeline, event);
+}
+
+void sim_run_host(struct sim *sim, size_t place)
+{
+	struct host *host = sim->hosts[place];
+	if (!model_cloud_exists(&sim->cloud, place) && !host->is_dead)
+		host_die(host);
+	host_run(host);
+	plan_host(sim, place);
+}
+
+void sim_wake_hosts(struct sim *sim)
+{
+	for (size_t i = sim->hosts_gone; i < sim->host_count; i++) {
+		if (sim->hosts[i] == NULL || sim->hosts[i]->agent == NULL)
+			continue;
+		if (prng_chance(&sim->prng, sim->faults.hints)) {
+			fault_struck(&sim->struck, FAULT_HINT_LOST);
+			continue;
+		}
+		host_wake(sim->hosts[i]);
+		sim_run_host(sim, i);
+	}
+}
+
 static void on_created(void *context, size_t server)
 {
 	struct sim *sim = context;
 	checks_on_created(sim, server);
-	sim->hosts = xreallocarray(sim->hosts, server + 1, sizeof(*sim->hosts));
+	sim->hosts = xreallocarray(sim->hosts, server + 1, sizeof(struct host *));
 	for (; sim->host_count <= server; sim->host_count++)
-		sim->hosts[sim->host_count] = (struct host){.is_dead = true};
-	sim->hosts[server] = (struct host){.worker_id = sim->cloud.servers[server].worker_id,
-					   .slots = sim->policy.slots};
+		sim->hosts[sim->host_count] = NULL;
+	sim->hosts[server] = host_new(&sim->host_world, sim->cloud.servers[server].worker_id,
+				      sim->policy.slots, sim->cloud.servers[server].boots_us);
 	sim_note(sim, "created", (int64_t)server, sim->cloud.servers[server].worker_id);
-	if (sim->cloud.servers[server].boots_us == INT64_MAX)
-		return;
-	struct event event = {
-		.at_us = sim->cloud.servers[server].boots_us, .kind = EVENT_HOST, .who = server};
-	timeline_add(&sim->timeline, event);
+	plan_host(sim, server);
 }
 
 static void on_deleting(void *context, size_t server)
 {
 	checks_on_deleting(context, server);
-}
-
-static void tick_host(struct sim *sim, size_t place)
-{
-	struct host *host = &sim->hosts[place];
-	if (!model_cloud_exists(&sim->cloud, place))
-		host->is_dead = true;
-	struct host_faults faults = sim->faults.hosts;
-	faults.store_is_down = sim->now_us < sim->store_down_until_us;
-	faults.counts = &sim->struck;
-	host_tick(host, &sim->store, &sim->prng, &faults, sim->now_us);
-	if (host->is_dead && host->late_us == 0)
-		return;
-	struct event event = {
-		.at_us = sim->now_us + HOST_TICK_US, .kind = EVENT_HOST, .who = place};
-	timeline_add(&sim->timeline, event);
 }
 
 /* Bursts of jobs, some of them long. */
@@ -102,16 +120,19 @@ static void submit(struct sim *sim)
 	struct model_job job = {.cpu_millis = 1000,
 				.memory_bytes = 512 * MIB,
 				.submitted_us = model_store_now(&sim->store)};
+	bool are_short = prng_chance(prng, 150); /* so short that workers claim ahead */
 	if (prng_chance(prng, 200))
 		job.batch = model_queue_add_batch(queue, 1 + prng_below(prng, 3));
-	for (uint64_t i = 1 + prng_below(prng, 8); i > 0; i--) {
+	for (uint64_t i = 1 + prng_below(prng, are_short ? 40 : 8); i > 0; i--) {
 		int64_t seconds = prng_chance(prng, 200) ? prng_between(prng, 60, 600)
 							 : prng_between(prng, 1, 60);
-		job.duration_us = seconds * SIM_SECOND_US;
+		job.duration_us =
+			are_short ? prng_between(prng, 10, 150) * 1000 : seconds * SIM_SECOND_US;
 		(void)model_queue_submit(queue, &job);
 	}
 	sim_note(sim, "submitted", (int64_t)queue->job_count, 0);
 	orchestrators_wake(sim);
+	sim_wake_hosts(sim);
 	add(sim, EVENT_SUBMIT, prng_between(prng, 30, 1200) * SIM_SECOND_US);
 }
 
@@ -142,7 +163,10 @@ static void happen(struct sim *sim, const struct event *event)
 		submit(sim);
 		return;
 	case EVENT_HOST:
-		tick_host(sim, event->who);
+		if (event->generation != sim->hosts[event->who]->generation)
+			return;
+		sim->hosts[event->who]->due_us = 0;
+		sim_run_host(sim, event->who);
 		return;
 	case EVENT_FAULT:
 		if (sim->is_calm)
@@ -215,6 +239,13 @@ void sim_run(struct sim *sim, uint64_t seed, enum plant plant, bool is_traced)
 	sim->cloud.deleting = on_deleting;
 	sim->listener = (struct fleet_listener){.context = sim, .done = on_done};
 	faults_choose(sim);
+	sim->host_world = (struct host_world){.clock_us = &sim->now_us,
+					      .prng = &sim->prng,
+					      .store = &sim->store,
+					      .counts = &sim->struck,
+					      .faults = &sim->faults.hosts,
+					      .store_down_until_us = &sim->store_down_until_us};
+	log_init("rgrid-sim", LOG_LEVEL_ERROR); /* what happens to workers is no news here */
 	add_foreign(sim);
 	orchestrators_init(sim);
 	int64_t faults_s = prng_between(&sim->prng, FAULTS_MIN_S, FAULTS_MAX_S);
@@ -234,6 +265,8 @@ void sim_release(struct sim *sim)
 	timeline_release(&sim->timeline);
 	model_store_release(&sim->store);
 	model_cloud_release(&sim->cloud);
+	for (size_t i = 0; i < sim->host_count; i++)
+		host_free(sim->hosts[i]);
 	free(sim->hosts);
 	free(sim->worker_states);
 	free(sim->stray_since_us);

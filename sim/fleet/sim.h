@@ -27,9 +27,10 @@ struct sim_faults {
 	uint64_t store_before, store_after; /* errors of orchestrators' store calls */
 	uint64_t crash, stall;		    /* of an orchestrator, at a port call */
 	struct model_cloud_faults cloud;
-	struct host_faults hosts;
+	struct guest_faults hosts;
+	uint64_t hints; /* of the database to workers, that are lost */
 	bool outages, jumps, sell_outs, withdrawals, quotas, networks, prices, provider_outages;
-	bool vanishing, host_crashes, partitions, pauses, orphans, kills, operators;
+	bool vanishing, host_crashes, partitions, pauses, orphans, kills, operators, cancels;
 };
 
 struct sim;
@@ -57,6 +58,10 @@ struct sim_job {
 	uint64_t token;
 	uint32_t losses; /* seen; the store's own count may be wrong */
 	uint32_t rescues;
+	/* A process runs for this lease though it has ended, since then. */
+	uint64_t stray_token;
+	int64_t unwanted_since_us; /* 0: it is wanted */
+	int64_t stray_since_us;
 	uint64_t held_at; /* the last look at which a worker was seen to hold its lease */
 };
 
@@ -67,8 +72,9 @@ struct sim {
 	struct timeline timeline;
 	struct model_store store;
 	struct model_cloud cloud;
-	struct host *hosts; /* one for each server */
-	size_t host_count;
+	struct host_world host_world;
+	struct host **hosts;	       /* one for each server; NULL: nobody ordered it */
+	size_t host_count, hosts_gone; /* all before are dead */
 	struct fleet_policy policy;
 	/* The policy's own, unless that has a planted bug. */
 	uint64_t max; /* servers */
@@ -112,6 +118,10 @@ void sim_note(struct sim *sim, const char *what, int64_t a, int64_t b);
 /* The first one counts. */
 __attribute__((format(printf, 3, 4))) void sim_fail(struct sim *sim, enum invariant broken,
 						    const char *format, ...);
+/* It runs, then its next event is planned. After whatever happens to it. */
+void sim_run_host(struct sim *sim, size_t place);
+/* Tells everybody that jobs wait; some do not hear it. */
+void sim_wake_hosts(struct sim *sim);
 /* Lets everything else happen until then. */
 void sim_pass(struct sim *sim, int64_t until_us);
 

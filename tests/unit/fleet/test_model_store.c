@@ -27,6 +27,12 @@ static int64_t submit(void *context, int64_t batch)
 	return (int64_t)model_queue_submit(&hands->store.queue, &job);
 }
 
+static int cancel(void *context, int64_t job)
+{
+	struct hands *hands = context;
+	return model_queue_cancel(&hands->store.queue, (size_t)job);
+}
+
 static void look_at(void *context, int64_t id, struct conformance_job *ret)
 {
 	const struct hands *hands = context;
@@ -66,12 +72,13 @@ static int claim(void *context, int64_t worker_id, uint32_t incarnation, size_t 
 }
 
 static int complete(void *context, int64_t worker_id, uint32_t incarnation,
-		    const struct conformance_lease *lease)
+		    const struct conformance_lease *lease, bool is_cancelled)
 {
 	struct hands *hands = context;
 	const struct model_lease ended = to_model(lease);
 	enum model_verdict verdict = 0;
-	return model_store_complete(&hands->store, worker_id, incarnation, &ended, &verdict) < 0
+	return model_store_complete(&hands->store, worker_id, incarnation, &ended, is_cancelled,
+				    &verdict) < 0
 		       ? CONFORMANCE_REFUSED
 		       : (int)verdict;
 }
@@ -85,14 +92,14 @@ static bool give_back(void *context, int64_t worker_id, uint32_t incarnation,
 }
 
 static bool beat(void *context, int64_t worker_id, uint32_t incarnation,
-		 const struct conformance_lease *leases, size_t count, bool *ret_stop,
+		 const struct conformance_lease *leases, size_t count, enum model_wish *ret_wishes,
 		 bool *ret_drain)
 {
 	struct hands *hands = context;
 	struct model_lease held[LEASES_MAX];
 	for (size_t i = 0; i < count; i++)
 		held[i] = to_model(&leases[i]);
-	return model_store_heartbeat(&hands->store, worker_id, incarnation, held, count, ret_stop,
+	return model_store_heartbeat(&hands->store, worker_id, incarnation, held, count, ret_wishes,
 				     ret_drain) == 0;
 }
 
@@ -152,6 +159,7 @@ static int run(enum plant plant, struct error *err)
 						.context = &hands,
 						.add_batch = add_batch,
 						.submit = submit,
+						.cancel = cancel,
 						.look_at = look_at,
 						.join = join,
 						.claim = claim,
@@ -179,10 +187,10 @@ TEST(the_model_store_conforms)
 TEST(a_store_with_a_bug_does_not_conform)
 {
 	static const enum plant plants[] = {
-		PLANT_NO_FENCE,	    PLANT_NO_TOKEN,	   PLANT_RECORDS_AGAIN, PLANT_SHARES_LEASES,
-		PLANT_HASTY_RESCUE, PLANT_KEEPS_LEASES,	   PLANT_DROPS_JOBS,	PLANT_NO_BUDGET,
-		PLANT_NO_GATE,	    PLANT_REVIVES_WORKERS, PLANT_DEAF,		PLANT_BLIND,
-		PLANT_LOST_RECORD,  PLANT_FREE_HOURS,	   PLANT_KEEPS_CLAIMS,
+		PLANT_NO_FENCE,	    PLANT_NO_TOKEN,	PLANT_RECORDS_AGAIN,   PLANT_SHARES_LEASES,
+		PLANT_HASTY_RESCUE, PLANT_KEEPS_LEASES, PLANT_DROPS_JOBS,      PLANT_NO_STOP,
+		PLANT_NO_BUDGET,    PLANT_NO_GATE,	PLANT_REVIVES_WORKERS, PLANT_DEAF,
+		PLANT_BLIND,	    PLANT_LOST_RECORD,	PLANT_FREE_HOURS,      PLANT_KEEPS_CLAIMS,
 	};
 	for (size_t i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
 		struct error err = {0};

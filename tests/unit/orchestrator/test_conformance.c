@@ -64,6 +64,13 @@ static int64_t submit(void *context, int64_t batch)
 			    (long long)batch);
 }
 
+static int cancel(void *context, int64_t job)
+{
+	struct hands *hands = context;
+
+	return (int)test_ask_i64(hands->admin, "SELECT rg.cancel_job(1, %lld)", (long long)job);
+}
+
 static void look_at(void *context, int64_t job, struct conformance_job *ret)
 {
 	struct hands *hands = context;
@@ -92,7 +99,8 @@ static void look_at(void *context, int64_t job, struct conformance_job *ret)
 		"SELECT 2, job_id FROM rg.delayed UNION ALL "
 		"SELECT 3, job_id FROM rg.parked UNION ALL "
 		"SELECT 4, job_id FROM rg.lease UNION ALL "
-		"SELECT CASE outcome WHEN 1 THEN 5 WHEN 6 THEN 6 END, job_id FROM rg.attempt "
+		"SELECT CASE outcome WHEN 1 THEN 5 WHEN 6 THEN 6 WHEN 5 THEN 7 END, job_id FROM "
+		"rg.attempt "
 		"WHERE final) AS p WHERE job_id = %lld",
 		id);
 }
@@ -176,16 +184,17 @@ static int claim(void *context, int64_t worker_id, uint32_t incarnation, size_t 
 }
 
 static int complete(void *context, int64_t worker_id, uint32_t incarnation,
-		    const struct conformance_lease *lease)
+		    const struct conformance_lease *lease, bool is_cancelled)
 {
 	CLEANUP(cleanup_pgresult)
 	PGresult *result =
 		call(context, worker_id,
 		     "SELECT * FROM rg_worker.step(%u, ARRAY[%lld::bigint], ARRAY[%d], "
-		     "ARRAY[%lld::bigint], ARRAY[1::int2], ARRAY[0], ARRAY[''], ARRAY[true], "
+		     "ARRAY[%lld::bigint], ARRAY[%d::int2], ARRAY[0], ARRAY[''], ARRAY[true], "
 		     "ARRAY[1000::bigint], ARRAY[0::bigint], ARRAY[0::bigint], "
 		     "ARRAY[0::bigint], ARRAY[0::bigint], ARRAY[''], 0, 0)",
-		     incarnation, (long long)lease->job, lease->attempt, (long long)lease->token);
+		     incarnation, (long long)lease->job, lease->attempt, (long long)lease->token,
+		     is_cancelled ? 5 : 1);
 
 	return result == NULL ? CONFORMANCE_REFUSED : (int)get(result, 0, "verdict");
 }
@@ -203,16 +212,15 @@ static bool give_back(void *context, int64_t worker_id, uint32_t incarnation,
 	return result != NULL;
 }
 
-/* Names one at most. */
 static bool beat(void *context, int64_t worker_id, uint32_t incarnation,
-		 const struct conformance_lease *leases, size_t count, bool *ret_stop,
+		 const struct conformance_lease *leases, size_t count, enum model_wish *ret_wishes,
 		 bool *ret_drain)
 {
 	const struct conformance_lease none = {0};
 	const struct conformance_lease *lease = count > 0 ? leases : &none;
 	CLEANUP(cleanup_pgresult)
 	PGresult *result = call(context, worker_id,
-				"SELECT coalesce(job_id, 0) AS job_id, drain = true AS drain "
+				"SELECT coalesce(job_id, 0) AS job_id, drain, cancelled "
 				"FROM rg_worker.heartbeat(%u, (ARRAY[%lld::bigint])[1:%zu], "
 				"(ARRAY[%d])[1:%zu], (ARRAY[%lld::bigint])[1:%zu])",
 				incarnation, (long long)lease->job, count, lease->attempt, count,
@@ -222,8 +230,14 @@ static bool beat(void *context, int64_t worker_id, uint32_t incarnation,
 	if (result == NULL)
 		return false;
 	*ret_drain = PQgetvalue(result, 0, 1)[0] == 't';
-	if (count > 0)
-		*ret_stop = PQntuples(result) == 2 && get(result, 1, "job_id") == lease->job;
+	if (count == 0)
+		return true;
+	if (PQntuples(result) == 1) {
+		*ret_wishes = MODEL_GO_ON;
+		return true;
+	}
+	EXPECT_INT(get(result, 1, "job_id"), lease->job);
+	*ret_wishes = PQgetvalue(result, 1, 2)[0] == 't' ? MODEL_CANCEL : MODEL_STOP;
 	return true;
 }
 
@@ -316,6 +330,7 @@ TEST(postgresql_keeps_what_the_model_promises)
 					  .context = &hands,
 					  .add_batch = add_batch,
 					  .submit = submit,
+					  .cancel = cancel,
 					  .look_at = look_at,
 					  .join = join,
 					  .claim = claim,
