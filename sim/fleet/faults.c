@@ -17,6 +17,7 @@ static void choose_policy(struct sim *sim)
 	policy->slots = 1 + (uint32_t)prng_below(prng, HOST_SLOTS_MAX);
 	policy->start_deadline_ms = 300000;
 	policy->orphan_ms = 300000;
+	policy->bake_ms = 600000;
 	policy->cool_withdrawn_ms = 600000;
 	policy->cool_no_start_ms = 120000;
 	policy->cool_sold_out_ms = 60000;
@@ -68,7 +69,7 @@ void faults_choose(struct sim *sim)
 		&sim->faults.vanishing,	  &sim->faults.pauses,	  &sim->faults.provider_outages,
 		&sim->faults.orphans,	  &sim->faults.kills,	  &sim->faults.host_crashes,
 		&sim->faults.partitions,  &sim->faults.operators, &sim->faults.networks,
-		&sim->faults.cancels,
+		&sim->faults.cancels,	  &sim->faults.limits,	  &sim->faults.stops,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		*classes[i] = prng_chance(prng, 500);
@@ -147,7 +148,9 @@ static void strike_provider(struct sim *sim, uint64_t kind)
 		size_t server =
 			model_cloud_add_server(&sim->cloud, prng_chance(prng, 500) ? 0 : 9999);
 		sim->cloud.servers[server].is_planted = true;
-		struck(sim, FAULT_ORPHAN, (int64_t)server);
+		sim->cloud.servers[server].is_builder = prng_chance(prng, 250);
+		struck(sim, sim->cloud.servers[server].is_builder ? FAULT_BUILDER : FAULT_ORPHAN,
+		       (int64_t)server);
 	}
 	sim_note(sim, "provider", (int64_t)kind, (int64_t)choice);
 }
@@ -163,6 +166,16 @@ static void vanish(struct sim *sim, size_t place)
 	struck(sim, FAULT_VANISH, (int64_t)place);
 }
 
+static void switch_off(struct sim *sim, size_t place)
+{
+	struct model_server *server = &sim->cloud.servers[place];
+	if (server->is_off || sim->hosts[place]->is_dead)
+		return;
+	server->is_off = true;
+	host_die(sim->hosts[place]);
+	struck(sim, FAULT_SWITCHED_OFF, (int64_t)place);
+}
+
 static void strike_hosts(struct sim *sim, uint64_t kind)
 {
 	struct prng *prng = &sim->prng;
@@ -170,7 +183,9 @@ static void strike_hosts(struct sim *sim, uint64_t kind)
 		return;
 	size_t place = random_server(sim);
 	struct host *host = place < sim->host_count ? sim->hosts[place] : NULL;
-	if (kind == 10 && sim->faults.vanishing)
+	if (kind == 10 && sim->faults.vanishing && host != NULL && prng_chance(prng, 500))
+		switch_off(sim, place);
+	else if (kind == 10 && sim->faults.vanishing)
 		vanish(sim, place);
 	if (host == NULL || host->agent == NULL)
 		return;
@@ -216,6 +231,22 @@ static void call_hosts(struct sim *sim, int64_t worker_id)
 		}
 		host_call(sim->hosts[i]);
 		sim_run_host(sim, i);
+	}
+}
+
+/* No fault: somebody changes the configuration, or shuts the grid down for a while. What exists may
+ * stay beyond a maximum that was lowered, so it is the first one that is never exceeded. */
+static void strike_grid(struct sim *sim, uint64_t kind)
+{
+	size_t place = (size_t)prng_below(&sim->prng, SIM_ORCHESTRATORS);
+	if (kind == 16 && sim->faults.limits) {
+		sim->policy.max = 1 + prng_below(&sim->prng, sim->max);
+		struck(sim, FAULT_LOWERED, (int64_t)sim->policy.max);
+	}
+	if (kind == 17 && sim->faults.stops) {
+		orchestrator_stop(&sim->orchestrators[place],
+				  prng_between(&sim->prng, 5, 120) * SIM_SECOND_US);
+		struck(sim, FAULT_STOP, (int64_t)place);
 	}
 }
 
@@ -274,7 +305,7 @@ static void strike_jobs(struct sim *sim)
 
 void faults_strike(struct sim *sim)
 {
-	uint64_t kind = prng_below(&sim->prng, 16);
+	uint64_t kind = prng_below(&sim->prng, 18);
 	size_t place = (size_t)prng_below(&sim->prng, SIM_ORCHESTRATORS);
 	strike_store(sim, kind);
 	if (kind >= 3 && kind <= 9)
@@ -285,6 +316,7 @@ void faults_strike(struct sim *sim)
 		strike_workers(sim);
 	if (kind == 15)
 		strike_jobs(sim);
+	strike_grid(sim, kind);
 	if (kind == 14 && sim->faults.kills) /* at its next call */
 		sim->orchestrators[place].crashed = true;
 }
@@ -302,6 +334,7 @@ void faults_end(struct sim *sim)
 	sim->store.is_paused = false;
 	sim->store_down_until_us = 0;
 	sim->provider_away_until_us = 0;
+	sim->policy.max = sim->max;
 	sim->policy.min = 0;
 	sim->policy.warm = 0;
 	sim->policy.spend_limit_micros = 0;

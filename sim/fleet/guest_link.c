@@ -361,8 +361,11 @@ static bool go_on(struct worker_link *link)
 {
 	for (size_t i = 0; i < link->call_count; i++) {
 		struct call *call = link->calls[i];
-		if (call->due_us > now_us(link))
+		if (call->due_us > now_us(link)) {
+			if (!call->is_answered)
+				break; /* nor has any after it arrived */
 			continue;
+		}
 		if (!reaches(link)) {
 			int64_t patience_us = call->is_answered ? NO_ANSWER_US : DEAD_PEER_US;
 			if (now_us(link) - call->issued_us > patience_us ||

@@ -36,6 +36,8 @@ static void print(const struct sim *sim)
 struct coverage {
 	uint64_t struck[FAULT_KIND_MAX];
 	uint64_t seeds[FAULT_KIND_MAX]; /* in how many runs */
+	uint64_t rules[SIM_RULES_MAX];
+	uint64_t rule_seeds[SIM_RULES_MAX];
 };
 
 static void cover(struct coverage *coverage, const struct sim *sim)
@@ -43,6 +45,10 @@ static void cover(struct coverage *coverage, const struct sim *sim)
 	for (enum fault_kind kind = FAULT_NONE + 1; kind < FAULT_KIND_MAX; kind++) {
 		coverage->struck[kind] += sim->struck.of[kind];
 		coverage->seeds[kind] += sim->struck.of[kind] > 0;
+	}
+	for (size_t i = 0; i < SIM_RULES_MAX; i++) {
+		coverage->rules[i] += sim->rules[i];
+		coverage->rule_seeds[i] += sim->rules[i] > 0;
 	}
 }
 
@@ -53,6 +59,13 @@ static void print_coverage(const struct coverage *coverage)
 		printf("%-16s %12llu %10llu\n", fault_kind_name(kind),
 		       (unsigned long long)coverage->struck[kind],
 		       (unsigned long long)coverage->seeds[kind]);
+	printf("%-16s %12s %10s\n", "rule", "acted", "in seeds");
+	for (size_t i = 0; fleet_rule_text(i) != NULL; i++) {
+		size_t place = (size_t)(fleet_rule_text(i)->number - SIM_RULE_FIRST);
+		printf("%-16s %12llu %10llu\n", fleet_rule_text(i)->name,
+		       (unsigned long long)coverage->rules[place],
+		       (unsigned long long)coverage->rule_seeds[place]);
+	}
 }
 
 /* Until the first that fails. */

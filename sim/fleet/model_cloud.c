@@ -186,6 +186,8 @@ static int port_list(void *context, struct fleet_world *ret, struct error *err)
 		*server = (struct fleet_server){.id = model_cloud_id(i),
 						.worker_id = cloud->servers[i].worker_id,
 						.created_us = cloud->servers[i].created_us,
+						.is_builder = cloud->servers[i].is_builder,
+						.is_off = cloud->servers[i].is_off,
 						.is_deleting = cloud->servers[i].deleted_us != 0};
 		ret->network_members++;
 	}

@@ -19,6 +19,8 @@ struct model_server {
 	int64_t worker_id; /* its label; 0: none */
 	bool is_foreign;   /* of another grid */
 	bool is_planted;   /* ours by its label, but nobody ordered it */
+	bool is_builder;   /* … and an image was to be made of it */
+	bool is_off;	   /* it has powered itself off */
 	/* Deleted by somebody else before anybody could write down that it was there: it is billed,
 	 * and no limit can know of it. */
 	bool is_unknown;

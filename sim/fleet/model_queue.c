@@ -195,7 +195,8 @@ bool model_queue_move_due(struct model_queue *queue, int64_t now_us)
 		queue->jobs_ended++;
 	for (size_t i = queue->jobs_ended; i < queue->job_count; i++) {
 		struct model_job *job = &queue->jobs[i];
-		if (job->place != MODEL_DELAYED || job->run_at_us > now_us)
+		if (job->place != MODEL_DELAYED || job->run_at_us > now_us ||
+		    queue->plant == PLANT_OVERSLEEPS)
 			continue;
 		bool is_free = job->batch == 0 || queue->plant == PLANT_NO_GATE;
 		move(queue, job, is_free ? MODEL_READY : MODEL_PARKED);

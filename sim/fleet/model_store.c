@@ -258,7 +258,7 @@ int model_store_heartbeat(struct model_store *store, int64_t worker_id, uint32_t
 	if (row == NULL)
 		return -1;
 	row->last_seen_us = model_store_now(store);
-	if (store->plant != PLANT_KEEPS_CLAIMS && row->worker.busy_slots > 0)
+	if (row->worker.busy_slots > 0)
 		give_back_unnamed(store, worker_id, leases, count);
 	*ret_drain = row->worker.state == WORKER_DRAINING;
 	for (size_t i = 0; i < count; i++)

@@ -86,6 +86,7 @@ static void start(struct sim_orchestrator *self)
 {
 	struct sim *sim = self->sim;
 	self->crashed = false;
+	self->stops_us = 0;
 	self->store_session = (struct model_session){.store = &sim->store,
 						     .id = ++sim->last_session,
 						     .context = self,
@@ -124,6 +125,14 @@ void orchestrators_wake(struct sim *sim)
 	}
 }
 
+void orchestrator_stop(struct sim_orchestrator *self, int64_t us)
+{
+	if (self->loop == NULL || self->stops_us != 0)
+		return;
+	fleet_loop_stop(self->loop);
+	self->stops_us = self->sim->now_us + us;
+}
+
 static void die(struct sim_orchestrator *self)
 {
 	struct sim *sim = self->sim;
@@ -143,6 +152,11 @@ void orchestrator_step(struct sim_orchestrator *self)
 	struct error err = {0};
 	if (self->loop == NULL)
 		start(self);
+	if (self->stops_us != 0 && sim->now_us >= self->stops_us) { /* in order */
+		fleet_loop_free(self->loop);
+		model_store_hang_up(&sim->store, self->store_session.id);
+		start(self);
+	}
 	self->in_step = true;
 	self->stalled = false;
 	int result = fleet_loop_step(self->loop, &step, &err);

@@ -43,9 +43,17 @@ static void add(struct sim *sim, enum event_kind kind, int64_t delay_us)
 	timeline_add(&sim->timeline, event);
 }
 
+static void count_rule(struct sim *sim, int rule)
+{
+	CHECK(rule >= SIM_RULE_FIRST && rule < SIM_RULE_FIRST + SIM_RULES_MAX);
+	sim->rules[rule - SIM_RULE_FIRST]++;
+}
+
 static void on_done(void *context, const struct fleet_done *done)
 {
 	struct sim *sim = context;
+	if (done->action != NULL)
+		count_rule(sim, done->action->rule);
 	if (done->action != NULL)
 		sim_note(sim, fleet_action_kind_name(done->action->kind), done->action->rule,
 			 done->worker_id);
@@ -75,6 +83,10 @@ void sim_run_host(struct sim *sim, size_t place)
 	if (!model_cloud_exists(&sim->cloud, place) && !host->is_dead)
 		host_die(host);
 	host_run(host);
+	if (host->is_over && !sim->cloud.servers[place].is_off) {
+		sim->cloud.servers[place].is_off = true;
+		fault_struck(&sim->struck, FAULT_POWERED_OFF);
+	}
 	plan_host(sim, place);
 }
 

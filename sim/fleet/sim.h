@@ -17,6 +17,8 @@
 #include "orchestrator/fleet_loop.h"
 
 #define SIM_ORCHESTRATORS 2
+#define SIM_RULE_FIRST	  101
+#define SIM_RULES_MAX	  64
 #define SIM_START_US	  INT64_C(1800000000000000)
 #define SIM_SECOND_US	  INT64_C(1000000)
 #define SIM_MINUTE_US	  (60 * SIM_SECOND_US)
@@ -30,7 +32,8 @@ struct sim_faults {
 	struct guest_faults hosts;
 	uint64_t hints; /* of the database to workers, that are lost */
 	bool outages, jumps, sell_outs, withdrawals, quotas, networks, prices, provider_outages;
-	bool vanishing, host_crashes, partitions, pauses, orphans, kills, operators, cancels;
+	bool vanishing, host_crashes, partitions, pauses, orphans, kills, operators, cancels,
+		limits, stops;
 };
 
 struct sim;
@@ -47,8 +50,9 @@ struct sim_orchestrator {
 	uint64_t chain;		 /* of its step events: older ones are dropped */
 	int64_t due_us;
 	bool in_step;
-	bool stalled; /* once in this step */
-	bool crashed; /* dies when the step returns; until then no call has an effect */
+	bool stalled;	  /* once in this step */
+	int64_t stops_us; /* it shuts the grid down, and is started anew then; 0: it does not */
+	bool crashed;	  /* dies when the step returns; until then no call has an effect */
 };
 
 /* What is remembered of a job, to see it change. */
@@ -102,6 +106,7 @@ struct sim {
 	uint64_t events;
 	uint64_t hash;
 	struct fault_counts struck;
+	uint64_t rules[SIM_RULES_MAX]; /* how often each has asked for something, from the first */
 	bool is_traced;
 	enum invariant broken; /* 0: none */
 	char failure[256];
@@ -128,6 +133,8 @@ void sim_pass(struct sim *sim, int64_t until_us);
 void orchestrators_init(struct sim *sim);
 void orchestrators_release(struct sim *sim);
 void orchestrator_step(struct sim_orchestrator *orchestrator);
+/* It shuts the grid down, for that long. */
+void orchestrator_stop(struct sim_orchestrator *orchestrator, int64_t us);
 /* Steps the leader soon: jobs have arrived. */
 void orchestrators_wake(struct sim *sim);
 
