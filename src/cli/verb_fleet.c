@@ -73,6 +73,7 @@ static void append_limits(const json_t *fleet, struct buf *out)
 	int64_t spend_limit = api_number(limits, "spend_limit_micros");
 	int64_t spent = api_number(fleet, "spent_micros");
 	char money[MONEY_BYTES];
+	char margin[SHORT_BYTES];
 
 	if (json_is_object(limits))
 		buf_appendf(out,
@@ -80,6 +81,10 @@ static void append_limits(const json_t *fleet, struct buf *out)
 			    " kept idle; %" PRId64 " slots each\n",
 			    api_number(limits, "workers_min"), api_number(limits, "workers_max"),
 			    api_number(limits, "workers_warm"), api_number(limits, "slots"));
+	if (api_number(limits, "hour_margin_ms") > 0)
+		buf_appendf(out, "idle       workers go %s before their next paid hour\n",
+			    format_duration((uint64_t)api_number(limits, "hour_margin_ms"), margin,
+					    sizeof(margin)));
 	if (spent == 0 && spend_limit == 0)
 		return;
 	buf_appendf(out, "spent      %s this month", money_format(spent, money));

@@ -365,9 +365,11 @@ void fleet_decide(const struct fleet_world *world, const struct fleet_policy *po
 		  struct fleet_plan *ret_plan)
 {
 	struct fleet_decision decision;
+	struct fleet_policy followed = *policy;
 
 	fleet_plan_clear(ret_plan);
-	decision_init(&decision, world, policy, ret_plan);
+	fleet_hour_follow_deletions(&followed, world->deletion_ms);
+	decision_init(&decision, world, &followed, ret_plan);
 	for (size_t i = 0; i < fleet_rule_count; i++) {
 		const struct fleet_rule *rule = &fleet_rules[i];
 		if (rule->run != NULL) {

@@ -30,9 +30,12 @@ struct fleet_policy {
 		delete_retry_ms; /* a deletion that shows no effect is asked for again after this */
 	uint64_t drained_ms;	 /* an empty draining worker is left this long to leave by itself */
 
-	uint64_t hour_ms;	 /* what the provider bills as one; 0: nothing is billed */
-	uint64_t hour_margin_ms; /* an idle worker drains this long before its next hour */
-	uint64_t hour_late_ms;	 /* with less left the deletion would come too late: it is kept */
+	uint64_t hour_ms; /* what the provider bills as one; 0: nothing is billed */
+	/* An idle worker drains this long before its next hour, and is kept with less left than the
+	 * other: its deletion would come too late. The least of both: fleet_hour_follow_deletions()
+	 * makes them follow what deletions take. */
+	uint64_t hour_margin_ms;
+	uint64_t hour_late_ms;
 	uint64_t pack_ms; /* a busy worker that is not needed takes no more jobs this long before
 			   * its next hour; 0: never */
 	uint64_t idle_min_ms; /* no worker drains as idle earlier */

@@ -446,7 +446,7 @@ const struct fleet_rule fleet_rules[] = {
 	{FLEET(120, DRAIN_WORKER, "idle-before-hour", drain_idle,
 	       "it is idle and its next paid hour is near",
 	       "idle for idle_min_ms, between hour_margin_ms and hour_late_ms before its hour "
-	       "turns, and neither min nor warm need it"),
+	       "turns, both longer where deletions take longer, and neither min nor warm need it"),
 	 .drain = FLEET_DRAIN_IDLE},
 	{FLEET(121, DRAIN_WORKER, "pack", pack, "others have room for its next jobs",
 	       "busy, within pack_ms of its next paid hour, nothing waits, and the others have as "

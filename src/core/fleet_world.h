@@ -153,6 +153,7 @@ struct fleet_world {
 	int64_t quota_until_us;	  /* the provider's limit was met: no creation before */
 	int64_t trouble_until_us; /* the provider does not answer: no creation before */
 	uint64_t requests_left;	  /* of the provider's rate limit; UINT64_MAX: not known */
+	uint64_t deletion_ms;	  /* the longest of the last deletions; 0: none was measured */
 	uint64_t network_members; /* of the private network, when listed; 0 without one */
 	int64_t spent_micros;	  /* this month, started hours of living servers included */
 };

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/cleanup.h"
 #include "core/billing.h"
+#include "core/fleet_deletions.h"
 #include "orchestrator/fleet_apply.h"
 #include "orchestrator/fleet_sight.h"
 
@@ -24,6 +25,7 @@ struct fleet_loop {
 	struct fleet_world world;
 	struct fleet_plan plan;
 	struct fleet_sight sight;
+	struct fleet_deletions deletions;
 	struct fleet_lead lead; /* of this tick */
 	int64_t fence;		/* under which all of the following was learnt */
 	int64_t looked_us;	/* at actions */
@@ -159,6 +161,7 @@ static int observe(struct fleet_loop *loop, int64_t now_us, struct error *err)
 	loop->world.seed = (uint64_t)(loop->world.now_us ^ loop->lead.fence);
 	loop->world.stopping = loop->stopping;
 	loop->world.trouble_until_us = is_in_trouble(loop, now_us) ? loop->trouble_until_us : 0;
+	loop->world.deletion_ms = fleet_deletions_longest_ms(&loop->deletions);
 	loop->world.requests_left = loop->cloud->requests_left(loop->cloud->context);
 	fleet_sight_complete(&loop->sight, &loop->world);
 	return 0;
@@ -246,6 +249,20 @@ static int book(struct fleet_loop *loop, struct error *err)
 	return 0;
 }
 
+/* Once for each deletion: when its server is believed gone. */
+static void measure_deletions(struct fleet_loop *loop)
+{
+	for (size_t i = 0; i < loop->plan.action_count; i++) {
+		const struct fleet_action *action = &loop->plan.actions[i];
+		const struct fleet_worker *worker = action->kind == FLEET_FORGET_SERVER
+							    ? find_worker(loop, action->worker_id)
+							    : NULL;
+		uint64_t took_ms = 0;
+		if (worker != NULL && fleet_sight_measure_deletion(&loop->sight, worker, &took_ms))
+			fleet_deletions_add(&loop->deletions, took_ms);
+	}
+}
+
 /* Stepping ---------------------------------------------------------------------------------------
  */
 
@@ -275,6 +292,7 @@ static int act(struct fleet_loop *loop, struct fleet_step *step, struct error *e
 	    book(loop, err) < 0)
 		return -1;
 	fleet_decide(&loop->world, loop->policy, &loop->plan);
+	measure_deletions(loop);
 	fleet_sight_used(&loop->sight);
 	step->action_count = loop->plan.action_count;
 	apply(loop, step);
@@ -291,6 +309,7 @@ int fleet_loop_step(struct fleet_loop *loop, struct fleet_step *ret, struct erro
 	step.leads = loop->lead.leads;
 	if (step.leads && loop->lead.fence != loop->fence) {
 		fleet_sight_clear(&loop->sight);
+		loop->deletions = (struct fleet_deletions){0};
 		loop->trouble_until_us = 0;
 		loop->fence = loop->lead.fence;
 	}

@@ -2,8 +2,8 @@
  * it: after ret->next_ms, and at once when jobs arrive or a machine has ended.
  *
  * It holds nothing that a successor could not do without: how often a server was missing from the
- * listings, since when there is somebody who looks, when to ask the provider again. A new one
- * starts with the cautious value of each. */
+ * listings, since when there is somebody who looks, when to ask the provider again, how long
+ * deletions took. A new one starts with the cautious value of each. */
 #pragma once
 
 #include <stdbool.h>

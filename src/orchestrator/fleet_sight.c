@@ -33,6 +33,7 @@ int fleet_sight_list(struct fleet_sight *sight, const struct fleet_cloud *cloud,
 	fleet_world_init(&listing);
 	if (cloud->list(cloud->context, &listing, err) < 0) {
 		fleet_world_release(&listing);
+		sight->list_failed_us = now_us;
 		return error_wrap(err, "cannot list the servers");
 	}
 	fleet_world_release(&sight->listing);
@@ -154,4 +155,17 @@ void fleet_sight_complete(struct fleet_sight *sight, struct fleet_world *world)
 	world->listing_is_new = sight->is_new;
 	if (sight->listed_us != 0)
 		count_absences(sight, world);
+}
+
+bool fleet_sight_measure_deletion(const struct fleet_sight *sight,
+				  const struct fleet_worker *worker, uint64_t *ret_ms)
+{
+	int64_t gone_us = sight->listed_us - (int64_t)worker->absent_ms * 1000;
+
+	if (worker->delete_us == 0 || worker->absent_looks == 0 || gone_us < worker->delete_us ||
+	    worker->delete_us <= sight->watching_since_us ||
+	    worker->delete_us <= sight->list_failed_us)
+		return false;
+	*ret_ms = (uint64_t)(gone_us - worker->delete_us) / 1000;
+	return true;
 }

@@ -25,6 +25,7 @@ struct fleet_sight {
 	size_t absence_count;
 	int64_t observed_us; /* last successful look at the store; 0: never */
 	int64_t watching_since_us;
+	int64_t list_failed_us; /* the last time; 0: never */
 };
 
 void fleet_sight_init(struct fleet_sight *sight);
@@ -38,3 +39,8 @@ MUST_CHECK int fleet_sight_list(struct fleet_sight *sight, const struct fleet_cl
 void fleet_sight_complete(struct fleet_sight *sight, struct fleet_world *world);
 /* The listing is not new any more. */
 void fleet_sight_used(struct fleet_sight *sight);
+/* How long the deletion of a worker's server took that is gone by what the world, completed above,
+ * says of it: from the order until the first listing that lacked it. False when nobody looked for a
+ * while in between: then that listing came too late to tell. */
+bool fleet_sight_measure_deletion(const struct fleet_sight *sight,
+				  const struct fleet_worker *worker, uint64_t *ret_ms);

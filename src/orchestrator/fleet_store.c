@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "conf/conninfo.h"
+#include "core/fleet_hour.h"
 #include "orchestrator/fleet_rows.h"
 #include "store/queries.h"
 #include "store/scram.h"
@@ -409,12 +410,16 @@ static json_t *waits_json(const struct fleet_world *world, const struct fleet_pl
 	return waits;
 }
 
-static json_t *limits_json(const struct fleet_policy *policy)
+static json_t *limits_json(const struct fleet_world *world, const struct fleet_policy *policy)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "workers_min", (json_int_t)policy->min,
+	struct fleet_policy followed = *policy;
+
+	fleet_hour_follow_deletions(&followed, world->deletion_ms);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "workers_min", (json_int_t)policy->min,
 			 "workers_max", (json_int_t)policy->max, "workers_warm",
 			 (json_int_t)policy->warm, "slots", (json_int_t)policy->slots,
-			 "spend_limit_micros", (json_int_t)policy->spend_limit_micros);
+			 "spend_limit_micros", (json_int_t)policy->spend_limit_micros,
+			 "hour_margin_ms", (json_int_t)followed.hour_margin_ms);
 }
 
 int fleet_store_publish(struct fleet_store_pg *store, const struct fleet_world *world,
@@ -424,7 +429,7 @@ int fleet_store_publish(struct fleet_store_pg *store, const struct fleet_world *
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	CLEANUP(cleanup_json) json_t *choices_array = choices_json(world, policy->slots);
 	CLEANUP(cleanup_json) json_t *waits_array = waits_json(world, plan);
-	CLEANUP(cleanup_json) json_t *limits_object = limits_json(policy);
+	CLEANUP(cleanup_json) json_t *limits_object = limits_json(world, policy);
 	CLEANUP(cleanup_free) char *choices = json_to_text(choices_array);
 	CLEANUP(cleanup_free) char *waits = json_to_text(waits_array);
 	CLEANUP(cleanup_free) char *limits = json_to_text(limits_object);

@@ -77,9 +77,10 @@ check "explain says so no more" not_paused
 fence=$(sql "SELECT fence FROM rg.fleet_lead('test', '1 minute')")
 sql "SELECT rg.fleet_publish($fence, '[]', '[{\"position\":0,\"cpu_millis\":1500,\"memory_bytes\":536870912,\"count\":7,
 	\"code\":\"maximum\",\"reason\":\"all 3 servers are there\",\"next\":\"it runs later\",\"until_us\":0}]',
-	'{\"workers_min\":0,\"workers_max\":3,\"workers_warm\":1,\"slots\":2,\"spend_limit_micros\":5000000}')" >/dev/null
+	'{\"workers_min\":0,\"workers_max\":3,\"workers_warm\":1,\"slots\":2,\"spend_limit_micros\":5000000,\"hour_margin_ms\":95000}')" >/dev/null
 check "status says why jobs wait" says '7 jobs of 1.5 cpus.*all 3 servers are there' 0 fleet status
 check "and what the fleet keeps to" says '0 to 3 workers, 1 kept idle; 2 slots' 0 fleet status
+check "and when idle workers go" says '1m 35s before their next paid hour' 0 fleet status
 check "and what may be spent" says 'of €5' 0 fleet status
 
 check "completion of fleet's second words" bash -c '. <("$RGRID" completion bash); COMP_WORDS=(rgrid fleet p); COMP_CWORD=2; _rgrid; [ "${COMPREPLY[*]}" = pause ]'

@@ -5,6 +5,7 @@
  *	step [N]        steps N times; prints a line for each thing done, then "stepped"
  *	advance S       from now on the database's clock is believed to be S seconds further on
  *	waits           prints why jobs wait
+ *	deletion        prints what the longest of the last deletions took, in milliseconds
  *	stop            ends
  *
  * Options: max, min, warm, slots, orphan_ms, bake_ms, ipv4, network, margin_ms, spread, sweep_ms.
@@ -134,6 +135,8 @@ static void serve(struct fleet_loop *loop)
 			offset_us += strtoll(line + 8, NULL, 10) * SECOND_US;
 		else if (str_has_prefix(line, "waits"))
 			print_waits(loop);
+		else if (str_has_prefix(line, "deletion"))
+			printf("%" PRIu64 "\ntold\n", fleet_loop_world(loop)->deletion_ms);
 		(void)fflush(stdout);
 	}
 }

@@ -138,11 +138,15 @@ check "minutes before the next hour they drain" test "$(grep -c '^drain rule=' "
 for name in $(store_ask "SELECT string_agg(name, ' ') FROM rg.worker WHERE state = 3"); do
 	as_worker "$name" "SELECT rg_worker.leave(1, 'drained')" >/dev/null
 done
+fault "action:command=delete_server,ms=3000" >/dev/null
 none() { [ "$(count)" = 0 ]; }
 check "and their servers are deleted" steps_until 60 none
 # What never got a server is looked out for during an hour.
 closed() { sql_is 'SELECT count(*) FROM rg.worker WHERE gone_at IS NULL AND server_id IS NOT NULL' 0; }
 check "every row is closed" steps_until 120 closed
+step >/dev/null
+took=$(ask deletion told)
+check "how long the slowest deletion took is known" test "$took" -ge 3000 -a "$took" -lt 30000
 no_login() { sql_is "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rgrid\\_w%' AND rolname <> 'rgrid_worker'" 0; }
 check "no login is left" steps_until 60 no_login
 ledger=$(store_ask "SELECT sum(price_micros) FROM rg.cost_ledger")
