@@ -135,16 +135,21 @@ echo "advance 3200" >&8
 beat
 step >"$TEST_DIR/said"
 check "minutes before the next hour they drain" test "$(grep -c '^drain rule=' "$TEST_DIR/said")" -eq "$live"
+relabelled=$(store_ask "SELECT min(server_id) FROM rg.worker WHERE state = 3")
+api PUT "/servers/$relabelled" '{"labels":{"managed-by":"rgrid","rgrid-grid":"elsewhere","rgrid-role":"worker"}}' >/dev/null
 for name in $(store_ask "SELECT string_agg(name, ' ') FROM rg.worker WHERE state = 3"); do
 	as_worker "$name" "SELECT rg_worker.leave(1, 'drained')" >/dev/null
 done
 fault "action:command=delete_server,ms=3000" >/dev/null
-none() { [ "$(count)" = 0 ]; }
-check "and their servers are deleted" steps_until 60 none
+only_theirs() { [ "$(servers "str(s['id'])")" = "$relabelled" ]; }
+check "and their servers are deleted, but for one that is another grid's by now" steps_until 60 only_theirs
 # What never got a server is looked out for during an hour.
 closed() { sql_is 'SELECT count(*) FROM rg.worker WHERE gone_at IS NULL AND server_id IS NOT NULL' 0; }
 check "every row is closed" steps_until 120 closed
 step >/dev/null
+check "that one is left alone" only_theirs
+check_output "which was said once" 1 grep -c "refused: server $relabelled does not carry the labels of this grid" "$TEST_DIR/steps"
+api DELETE "/servers/$relabelled" >/dev/null
 took=$(ask deletion told)
 check "how long the slowest deletion took is known" test "$took" -ge 3000 -a "$took" -lt 30000
 no_login() { sql_is "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rgrid\\_w%' AND rolname <> 'rgrid_worker'" 0; }
@@ -156,4 +161,23 @@ print(sum(i["cost_micros"] for b in json.load(sys.stdin)["bills"] for i in b["it
 check_output "the bill is the ledger, to the micro-euro" "$bill" echo "$ledger"
 check_output "each change has an event with its rule" 0 \
 	store_ask "SELECT count(*) FROM rg.event WHERE kind IN ('worker.create', 'worker.drain', 'worker.end') AND (rule IS NULL OR key IS NULL)"
+
+# ---- a server that was made, but is not set up
+probe_end TERM
+sim DELETE /faults >/dev/null
+store_ask "TRUNCATE rg.cooling" >/dev/null
+fault "action:command=start_server,error=action_failed,message=no luck" >/dev/null
+probe_start cx23:nbg1,cx23:hel1 max=4 min=1 slots=2
+made() { [ "$(count)" = 1 ]; }
+check "a server is made" steps_until 60 made
+failed=$(servers "str(s['id'])")
+replaced() { [ "$(servers "s['location']['name']")" = hel1 ]; }
+check "a server whose start fails is replaced, elsewhere" steps_until 60 replaced
+check_output "… and deleted" 404 status api GET "/servers/$failed"
+check_output "… for that reason" "start_server: no luck (action_failed)" \
+	store_ask "SELECT e.reason FROM rg.event e JOIN rg.worker w ON w.id = e.worker_id WHERE e.kind = 'worker.creation_failed' AND w.server_id = ${failed:-0}"
+check_output "… by rule 104" 104 \
+	store_ask "SELECT e.rule FROM rg.event e JOIN rg.worker w ON w.id = e.worker_id WHERE e.kind = 'worker.end' AND w.server_id = ${failed:-0}"
+check_output "its choice is left alone for a while" "cx23 nbg1 3" \
+	store_ask "SELECT server_type || ' ' || location || ' ' || cause FROM rg.cooling"
 tap_end
