@@ -114,6 +114,8 @@ static int step(struct orchestrator *self, uint64_t *ret_delay_ms, struct error 
 	self->leads = step.leads;
 	self->database_down = false;
 	*ret_delay_ms = step.next_ms < TICK_MAX_MS ? step.next_ms : TICK_MAX_MS;
+	if (step.next_ms >= TICK_MAX_MS && self->options->quiet_ms != 0)
+		*ret_delay_ms = self->options->quiet_ms;
 	if (!step.leads)
 		return 0;
 	if (step.rescued_count > 0)

@@ -28,6 +28,7 @@ struct orchestrator_options {
 	/* One of both: workers are processes of this machine, or servers of a provider. */
 	const struct orchestrator_local *local;
 	const struct fleet_cloud *cloud;
+	uint64_t quiet_ms; /* between two steps when nothing happens; 0: as fleet_loop says */
 };
 
 /* Returns after SIGTERM or SIGINT. Local workers end first: jobs that run then get drain_timeout_ms

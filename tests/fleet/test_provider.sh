@@ -205,9 +205,26 @@ check "stopped it leaves its workers in" list_is_right
 before=$(stamp)
 (public --workers-min 8 --dry-run) >"$TEST_DIR/dry" 2>&1
 check_output "a dry run does not touch the list" "$before" stamp
+# ---- what it keeps to
+is() { [ "$(store_ask "$2")" = "$1" ]; }
 anew
-orchestrator_start private
-check "a worker's server is ordered" wait_until 60 count_is 1
+store_ask "TRUNCATE rg.ready" >/dev/null
+orchestrator_start private --workers-min 0 --workers-warm 2 --worker-age-max 10m
+check "two workers are kept warm, though nothing waits" wait_until 60 count_is 2
+check_output "… by rule 118" "118 118" store_ask "SELECT string_agg(e.rule::text, ' ') FROM rg.event e JOIN rg.worker w ON w.id = e.worker_id WHERE e.kind = 'worker.create'"
+oldest=$(store_ask "UPDATE rg.worker SET created_at = created_at - interval '11 minutes' WHERE id = (SELECT min(id) FROM rg.worker) RETURNING id")
+check "one that has reached its age drains" wait_until 60 is 115 "SELECT rule FROM rg.event WHERE kind = 'worker.drain' AND worker_id = $oldest"
+check "… and is replaced" wait_until 60 is 2 "SELECT count(*) FROM rg.worker WHERE state = 1 AND id <> $oldest"
+check_output "… while the younger one stays" 0 store_ask "SELECT count(*) FROM rg.event e JOIN rg.worker w ON w.id = e.worker_id WHERE e.kind = 'worker.drain' AND w.id <> $oldest"
+anew
+store_ask "SELECT count(*) FROM rg.submit(1, NULL, ARRAY['{\"limits\": {}}'], ARRAY[NULL::text], ARRAY[NULL::text], ARRAY[0::int2])" >/dev/null
+store_ask "INSERT INTO rg.cost_ledger (server_id, hour, worker_id, from_at, price_micros) VALUES (1, 0, 1, clock_timestamp(), 995000)" >/dev/null
+orchestrator_start private --workers-min 0 --spend-limit 1
+check "a job waits when the next hour would break the spending limit" wait_until 60 is money "SELECT code FROM rg.fleet_wait"
+check "… and no server is ordered" count_is 0
+orchestrator_stop
+orchestrator_start private --workers-min 0 --spend-limit 2
+check "with a higher one it is" wait_until 60 count_is 1
 # ---- every started hour is booked, however long an hour is said to be
 anew
 store_ask "DELETE FROM rg.cost_ledger" >/dev/null
