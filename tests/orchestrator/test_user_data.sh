@@ -141,7 +141,7 @@ if command -v systemd-analyze >/dev/null; then
 	done
 	# It makes namespaces, mounts and cgroups for jobs, as root: what is left to forbid is forbidden.
 	check "rgrid-worker.service no more than its work needs" systemd-analyze security --offline=yes \
-		--threshold=80 packaging/worker/rgrid-worker.service
+		--threshold=57 packaging/worker/rgrid-worker.service
 else
 	skip "systemd takes the units" "no systemd-analyze"
 fi
