@@ -14,12 +14,13 @@
 #include "setup/server_stamp.h"
 #include "setup/token_file.h"
 
-#define STATE_DIR_MODE	0750
-#define ETC_DIR_MODE	0755
-#define ENV_MODE	0640
-#define PERMISSIONS	07777
-#define BUNDLE_VARIABLE "RGRID_WORKER_BUNDLE"
-#define BLOB_DIR	SERVER_STATE_DIR "/blobs"
+#define STATE_DIR_MODE	 0750
+#define ETC_DIR_MODE	 0755
+#define ENV_MODE	 0640
+#define PRIVATE_ENV_MODE 0600
+#define PERMISSIONS	 07777
+#define BUNDLE_VARIABLE	 "RGRID_WORKER_BUNDLE"
+#define BLOB_DIR	 SERVER_STATE_DIR "/blobs"
 
 void server_note(struct server_task *task, const char *format, ...)
 {
@@ -57,13 +58,22 @@ static int path_own(const char *path, uid_t uid, gid_t gid, mode_t mode, struct 
 	return 0;
 }
 
+static bool is_orchestrators(const char *path)
+{
+	return str_eq(path, ENV_FILE_DEFAULT);
+}
+
 bool server_env_is_ours(const struct server_task *task, const char *path)
 {
+	if (is_orchestrators(path))
+		return path_is(path, 0, 0, PRIVATE_ENV_MODE);
 	return task->has_user && path_is(path, 0, task->gid, ENV_MODE);
 }
 
 int server_env_own(const struct server_task *task, const char *path, struct error *err)
 {
+	if (is_orchestrators(path))
+		return path_own(path, 0, 0, PRIVATE_ENV_MODE, err);
 	return path_own(path, 0, task->gid, ENV_MODE, err);
 }
 

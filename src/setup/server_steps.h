@@ -46,7 +46,8 @@ PRINTF_FORMAT(2, 3) void server_note(struct server_task *task, const char *forma
 void server_moment(const char *name);
 /* Looks the user up. */
 void server_find_user(struct server_task *task);
-/* Whether the file is root:rgrid 0640; makes it so. */
+/* Whether the file is root:rgrid 0640, or, of the orchestrator, whose login the API must not have,
+ * root:root 0600: systemd reads it as root. Makes it so. */
 bool server_env_is_ours(const struct server_task *task, const char *path);
 MUST_CHECK int server_env_own(const struct server_task *task, const char *path, struct error *err);
 /* "http://127.0.0.1:8000", where users of this machine reach the API; to be freed. */

@@ -110,9 +110,9 @@ check "… says what it did" says '^✓ Database rgrid in PostgreSQL 15/main, po
 check "… says how to start the daemons" says 'rgridd orchestrator\)$'
 check_output "… with no errors" "" cat "$TEST_DIR/wrong"
 check_output "the state is the user's" "750 rgrid:rgrid" rights /var/lib/rgrid
-check_output "the files are root's and its group's" "640 root:rgrid
-640 root:rgrid
-640 root:rgrid" rights /etc/rgrid/{api,api-workers,orchestrator}.env
+check_output "the APIs' files are root's and its group's" "640 root:rgrid
+640 root:rgrid" rights /etc/rgrid/{api,api-workers}.env
+check_output "the orchestrator's, with a login that may do more, is root's alone" "600 root:root" rights /etc/rgrid/orchestrator.env
 check_output "the certificate is the user's alone" "600 rgrid:rgrid" rights /etc/rgrid/pki/api.pem
 check_output "the orchestrator takes servers" hetzner value orchestrator RGRID_PROVIDER
 check_output "… which reach the API" https://10.0.1.2:8443 value orchestrator RGRID_WORKER_API_URL
@@ -172,6 +172,7 @@ check "the orchestrator has the token" wait_until 20 is_asked || cat "$TEST_DIR/
 as_api() { setpriv --reuid=rgrid --regid=rgrid --init-groups "$@"; }
 check_output "… as the API's user" rgrid ps -o user= "$orchestrator"
 check "who cannot read its file" refused "denied" as_api cat /etc/rgrid/hetzner.env
+check "… nor that with its login" refused "denied" as_api cat /etc/rgrid/orchestrator.env
 check "… nor its environment" refused "denied" as_api cat "/proc/$orchestrator/environ"
 check "… nor its memory" refused "denied" as_api cat "/proc/$orchestrator/mem"
 kill "$orchestrator" "$provider_pid"
@@ -225,12 +226,14 @@ mv /etc/rgrid/api.env "$TEST_DIR/lost.env"
 sed -i 's|rgrid_orchestrator:|&x|' /etc/rgrid/orchestrator.env
 echo junk >/etc/rgrid/pki/api.pem
 chmod 644 /etc/rgrid/api-workers.env
+chown root:rgrid /etc/rgrid/orchestrator.env && chmod 640 /etc/rgrid/orchestrator.env
 check "with a lost file, a wrong password and a broken certificate" setup
 logs_in() { on ctl psql -XAtqc 'SELECT 1' "$(value "$1" RGRID_DATABASE)"; }
 check_output "… the API logs in again" 1 logs_in api
 check_output "… so does the orchestrator" 1 logs_in orchestrator
 check "… the certificate is one" openssl verify -CAfile /etc/rgrid/pki/ca.crt /etc/rgrid/pki/api.pem
-check_output "… and rights are right" "640 root:rgrid" rights /etc/rgrid/api-workers.env
+check_output "… and rights are right" "640 root:rgrid
+600 root:root" rights /etc/rgrid/{api-workers,orchestrator}.env
 check_output "… no key more" "$before" keys
 check_output "lines of others stay" "$(cat "$TEST_DIR/foreign")" foreign
 bound() { sed -nE 's/^RGRID_DATABASE=.*[?]//p' "/etc/rgrid/$1.env"; }
