@@ -5,9 +5,9 @@
 #include "base/check.h"
 #include "base/json.h"
 
-static const struct check_table *const all_tables[] = {&doctor_environment, &doctor_api,
-						       &doctor_network,	    &doctor_choices,
-						       &doctor_fleet,	    &doctor_database};
+static const struct check_table *const all_tables[] = {
+	&doctor_environment,  &doctor_api,   &doctor_network, &doctor_choices,
+	&doctor_orchestrator, &doctor_fleet, &doctor_database};
 
 PRINTF_FORMAT(3, 0)
 static void fill(struct finding *ret, enum finding_state state, const char *format, va_list args)

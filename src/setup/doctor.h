@@ -59,12 +59,13 @@ struct check_table {
 };
 
 /* The tables. */
-extern const struct check_table doctor_environment; /* doctor_environment.c */
-extern const struct check_table doctor_api;	    /* doctor_api.c */
-extern const struct check_table doctor_network;	    /* doctor_network.c */
-extern const struct check_table doctor_choices;	    /* doctor_choices.c */
-extern const struct check_table doctor_fleet;	    /* doctor_fleet.c */
-extern const struct check_table doctor_database;    /* doctor_database.c */
+extern const struct check_table doctor_environment;  /* doctor_environment.c */
+extern const struct check_table doctor_api;	     /* doctor_api.c */
+extern const struct check_table doctor_network;	     /* doctor_network.c */
+extern const struct check_table doctor_choices;	     /* doctor_choices.c */
+extern const struct check_table doctor_orchestrator; /* doctor_orchestrator.c */
+extern const struct check_table doctor_fleet;	     /* doctor_fleet.c */
+extern const struct check_table doctor_database;     /* doctor_database.c */
 
 struct doctor_options {
 	const struct conf *conf;
@@ -88,10 +89,21 @@ MUST_CHECK int doctor_env(struct doctor *doctor, const struct env_values **ret, 
 			  struct error *err);
 /* A parameter as the orchestrator has it: of the environment file, else as it is here. Appended. */
 void doctor_setting(struct doctor *doctor, enum conf_param param, struct buf *out);
-/* Where the provider's token is kept, beside the environment file; to be freed. */
+/* Whether the orchestrator is to order servers of Hetzner Cloud. */
+bool doctor_orders_servers(struct doctor *doctor);
+/* Whether it is told of no private network, but of an address at which workers reach the database
+ * on the public side, which is appended. */
+bool doctor_public_ip(struct doctor *doctor, struct buf *out);
+/* The path of a file beside the environment file; to be freed. */
+char *doctor_file_beside(const struct doctor *doctor, const char *name);
+/* Where the provider's token is kept; to be freed. */
 char *doctor_token_file(const struct doctor *doctor);
-/* A connection as the operator, borrowed. ERR_NOT_FOUND when no database is configured. */
+/* A connection, borrowed: to the database that is configured here, else as the orchestrator's
+ * environment has it, else as the operator of a data directory. ERR_NOT_FOUND when there is none.
+ */
 MUST_CHECK int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err);
+/* As doctor_pg, with this program's schema in it. False: *ret is a skip with the reason. */
+bool doctor_need_schema(struct doctor *doctor, struct pg **ret_pg, struct finding *ret);
 /* The client of the API, borrowed. ERR_UNAUTHENTICATED when there is no token. */
 MUST_CHECK int doctor_hetzner(struct doctor *doctor, struct hetzner **ret, struct error *err);
 /* The project's servers and networks. */

@@ -21,7 +21,7 @@ static void check_token(struct doctor *doctor, struct finding *ret)
 	if (doctor_hetzner(doctor, &hetzner, &err) == 0) {
 		finding_ok(ret, "present");
 	} else if (doctor_env(doctor, &env, NULL, &err) == 0 && env->network_id[0] == '\0' &&
-		   !doctor_options(doctor)->network_needed) {
+		   !doctor_options(doctor)->network_needed && !doctor_orders_servers(doctor)) {
 		finding_skipped(ret, "no private network is configured, and there is no token");
 	} else {
 		CLEANUP(cleanup_free) char *token_file = doctor_token_file(doctor);

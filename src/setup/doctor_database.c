@@ -123,32 +123,22 @@ static const char *pki_dir_of(struct doctor *doctor)
 	return named != NULL ? named : PKI_DIRECTORY_DEFAULT;
 }
 
-/* Whether the orchestrator is told to let workers in on the public side. */
-static bool public_mode(struct doctor *doctor)
-{
-	CLEANUP(cleanup_buf) struct buf ip;
-	const struct env_values *env = NULL;
-	struct error err = {0};
-
-	buf_init(&ip, ENV_FILE_BYTES_MAX);
-	return doctor_env(doctor, &env, NULL, &err) == 0 && env->network_id[0] == '\0' &&
-	       env_file_find(doctor_options(doctor)->env_file, DB_EXPOSE_PUBLIC_IP, &ip) &&
-	       ip.bytes > 0;
-}
-
 /* `before`, then `rgrid db expose` for the cluster that was looked at. */
 PRINTF_FORMAT(3, 4)
 static void fix_expose(struct doctor *doctor, struct finding *ret, const char *format, ...)
 {
 	const struct doctor_options *options = doctor_options(doctor);
 	char before[FINDING_FIX_BYTES];
+	CLEANUP(cleanup_buf) struct buf public_ip;
 	va_list args;
 
+	buf_init(&public_ip, ENV_FILE_BYTES_MAX);
 	va_start(args, format);
 	(void)vsnprintf(before, sizeof(before), format, args);
 	va_end(args);
 	finding_fix(ret, "%srgrid db expose%s%s%s%s%s", before,
-		    public_mode(doctor) ? " --public-workers " PUBLIC_WORKERS_PATH : "",
+		    doctor_public_ip(doctor, &public_ip) ? " --public-workers " PUBLIC_WORKERS_PATH
+							 : "",
 		    options->cluster != NULL ? " --cluster " : "",
 		    options->cluster != NULL ? options->cluster : "",
 		    options->pki_dir != NULL ? " --pki-dir " : "",
@@ -173,19 +163,39 @@ static bool need_cluster(struct doctor *doctor, struct view *view, struct findin
 	return true;
 }
 
+/* Where the environment file says that workers reach the database, appended, and the name that says
+ * so. */
+static bool environment_ip(struct doctor *doctor, struct buf *out, const char **ret_name)
+{
+	const struct env_values *env = NULL;
+	struct error err = {0};
+
+	*ret_name = ENV_DB_IP;
+	if (doctor_env(doctor, &env, NULL, &err) < 0)
+		return false;
+	if (env->db_ip[0] != '\0') {
+		buf_append_str(out, env->db_ip);
+		return true;
+	}
+	*ret_name = DB_EXPOSE_PUBLIC_IP;
+	return doctor_public_ip(doctor, out);
+}
+
 /* As need_cluster, of one that is exposed, or that the environment says is. */
 static bool need_exposed(struct doctor *doctor, struct view *view, struct finding *ret)
 {
 	const struct network_wish *wish = &doctor_options(doctor)->wish;
-	const struct env_values *env = NULL;
+	CLEANUP(cleanup_buf) struct buf told;
+	const char *variable = NULL;
 	struct error err = {0};
 	struct ipv4_range subnet = {0};
 	uint32_t ip = 0;
 
+	buf_init(&told, ENV_FILE_BYTES_MAX);
 	if (!need_cluster(doctor, view, ret))
 		return false;
-	bool wanted = doctor_env(doctor, &env, NULL, &err) == 0 && env->db_ip[0] != '\0';
-	(void)snprintf(view->ip, sizeof(view->ip), "%s", wanted ? env->db_ip : wish->ip);
+	bool wanted = environment_ip(doctor, &told, &variable);
+	(void)snprintf(view->ip, sizeof(view->ip), "%s", wanted ? told.data : wish->ip);
 	read_ip(view);
 	if (!wanted && !view->has_conf) {
 		finding_skipped(ret, "the database is not exposed");
@@ -494,23 +504,27 @@ static void check_rights(struct doctor *doctor, struct finding *ret)
 static void check_env_ip(struct doctor *doctor, struct finding *ret)
 {
 	CLEANUP(view_release) struct view view = {0};
-	const struct env_values *env = NULL;
-	struct error err = {0};
+	CLEANUP(cleanup_buf) struct buf told;
+	const char *variable = NULL;
 
+	buf_init(&told, ENV_FILE_BYTES_MAX);
 	if (!need_settings(doctor, &view, ret))
 		return;
-	if (doctor_env(doctor, &env, NULL, &err) < 0 || env->db_ip[0] == '\0') {
-		finding_skipped(ret, ENV_DB_IP " is not set");
+	if (!environment_ip(doctor, &told, &variable)) {
+		finding_skipped(ret, "neither " ENV_DB_IP " nor " DB_EXPOSE_PUBLIC_IP " is set");
 		return;
 	}
-	if (str_eq(env->db_ip, view.ip)) {
+	if (str_eq(told.data, view.ip)) {
 		finding_ok(ret, "%s", view.ip);
 		return;
 	}
-	finding_broken(ret, ENV_DB_IP " is %s, but the database is exposed on %s", env->db_ip,
+	finding_broken(ret, "%s is %s, but the database is exposed on %s", variable, told.data,
 		       view.ip);
-	finding_fix(ret, "rgrid db expose --private-ip %s, or correct %s", env->db_ip,
-		    doctor_options(doctor)->env_file);
+	if (str_eq(variable, ENV_DB_IP))
+		finding_fix(ret, "rgrid db expose --private-ip %s, or correct %s", told.data,
+			    doctor_options(doctor)->env_file);
+	else
+		fix_expose(doctor, ret, "%s", "");
 }
 
 static const struct check checks[] = {

@@ -3,11 +3,13 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "cloud/hetzner.h"
+#include "setup/db_expose.h"
 #include "setup/doctor.h"
 #include "setup/network_look.h"
 #include "setup/operator.h"
 #include "setup/own_server.h"
 #include "setup/token_file.h"
+#include "store/migrate.h"
 #include "store/pg.h"
 
 /* How one look went, kept for all who ask. */
@@ -97,11 +99,47 @@ void doctor_setting(struct doctor *doctor, enum conf_param param, struct buf *ou
 		buf_append_str(out, conf_text(doctor->options.conf, param));
 }
 
-char *doctor_token_file(const struct doctor *doctor)
+bool doctor_orders_servers(struct doctor *doctor)
+{
+	CLEANUP(cleanup_buf) struct buf provider;
+
+	buf_init(&provider, ENV_FILE_BYTES_MAX);
+	doctor_setting(doctor, CONF_PROVIDER, &provider);
+	return str_eq(provider.data, "hetzner");
+}
+
+bool doctor_public_ip(struct doctor *doctor, struct buf *out)
+{
+	const struct env_values *env = NULL;
+	struct error err = {0};
+
+	if (doctor_env(doctor, &env, NULL, &err) < 0 || env->network_id[0] != '\0')
+		return false;
+	return env_file_find(doctor->options.env_file, DB_EXPOSE_PUBLIC_IP, out) && out->bytes > 0;
+}
+
+char *doctor_file_beside(const struct doctor *doctor, const char *name)
 {
 	const char *env_file = doctor->options.env_file;
 
-	return xasprintf("%.*s" TOKEN_FILE_NAME, (int)(fs_basename(env_file) - env_file), env_file);
+	return xasprintf("%.*s%s", (int)(fs_basename(env_file) - env_file), env_file, name);
+}
+
+char *doctor_token_file(const struct doctor *doctor)
+{
+	return doctor_file_beside(doctor, TOKEN_FILE_NAME);
+}
+
+/* On a server that `server setup` has made, only the daemons' files know of a database. */
+static int open_database(struct doctor *doctor, struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf conninfo;
+
+	buf_init(&conninfo, ENV_FILE_BYTES_MAX);
+	doctor_setting(doctor, CONF_DATABASE, &conninfo);
+	if (conf_text(doctor->options.conf, CONF_DATABASE)[0] == '\0' && conninfo.bytes > 0)
+		return pg_open(conninfo.data, &doctor->pg, err);
+	return operator_open_database(doctor->options.conf, &doctor->pg, err);
 }
 
 int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err)
@@ -109,10 +147,25 @@ int doctor_pg(struct doctor *doctor, struct pg **ret, struct error *err)
 	struct attempt *attempt = &doctor->pg_attempt;
 
 	if (!attempt->made)
-		conclude(attempt,
-			 operator_open_database(doctor->options.conf, &doctor->pg, &attempt->err));
+		conclude(attempt, open_database(doctor, &attempt->err));
 	*ret = doctor->pg;
 	return replay(attempt, err);
+}
+
+bool doctor_need_schema(struct doctor *doctor, struct pg **ret_pg, struct finding *ret)
+{
+	struct error err = {0};
+	bool is_current = false;
+
+	if (doctor_pg(doctor, ret_pg, &err) < 0) {
+		finding_skipped(ret, err.code == ERR_NOT_FOUND ? "no database is configured"
+							       : "the database does not answer");
+		return false;
+	}
+	if (migrate_check(*ret_pg, &is_current, &err) == 0 && is_current)
+		return true;
+	finding_skipped(ret, "the database's schema is not this program's");
+	return false;
 }
 
 int doctor_hetzner(struct doctor *doctor, struct hetzner **ret, struct error *err)

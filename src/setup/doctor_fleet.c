@@ -136,10 +136,13 @@ static int64_t worker_id_of(const struct hetzner_server *server)
 	return text != NULL && id_parse(ID_WORKER, text, &low, &high) && low == high ? low : 0;
 }
 
+/* Columns of doctor_living_workers. */
+enum { LIVING_ID, LIVING_NAME, LIVING_SERVER, LIVING_IS_OLD };
+
 static bool is_alive(const PGresult *living, int64_t worker_id)
 {
 	for (int row = 0; row < PQntuples(living); row++) {
-		if (pg_get_i64(living, row, 0) == worker_id)
+		if (pg_get_i64(living, row, LIVING_ID) == worker_id)
 			return true;
 	}
 	return false;
@@ -156,17 +159,16 @@ static bool is_of_grid(const struct hetzner_server *server, const char *grid)
 static bool ask_database(struct doctor *doctor, PGresult **grid, PGresult **living,
 			 struct finding *ret)
 {
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
 	struct pg *pg = NULL;
 	struct error err = {0};
 
-	if (doctor_pg(doctor, &pg, &err) < 0) {
-		finding_skipped(ret, err.code == ERR_NOT_FOUND ? "no database is configured"
-							       : "the database does not answer");
+	pg_param_i64(&params, ORPHAN_MS);
+	if (!doctor_need_schema(doctor, &pg, ret))
 		return false;
-	}
 	if (pg_run(pg, &query_doctor_grid, NULL, grid, &err) < 0 || PQntuples(*grid) != 1 ||
-	    pg_run(pg, &query_doctor_living_workers, NULL, living, &err) < 0) {
-		finding_skipped(ret, "the database's schema is not this program's");
+	    pg_run(pg, &query_doctor_living_workers, &params, living, &err) < 0) {
+		finding_skipped(ret, "%s", err.msg);
 		return false;
 	}
 	return true;
@@ -204,8 +206,51 @@ static void check_orphans(struct doctor *doctor, struct finding *ret)
 		    orphans.first);
 }
 
+static bool is_listed(const struct network_look *look, int64_t server_id)
+{
+	for (size_t i = 0; i < look->servers.count; i++) {
+		if (look->servers.items[i].id == server_id)
+			return true;
+	}
+	return false;
+}
+
+/* The listing is older than the rows: a young worker's server may not be in it yet. */
+static void check_missing(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(cleanup_pgresult) PGresult *grid = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *living = NULL;
+	const struct network_look *look = NULL;
+	const char *first = "";
+	size_t count = 0;
+
+	if (!doctor_orders_servers(doctor)) {
+		finding_skipped(ret, "workers have no servers of the provider's");
+		return;
+	}
+	if (!doctor_need_look(doctor, &look, ret) || !ask_database(doctor, &grid, &living, ret))
+		return;
+	for (int row = 0; row < PQntuples(living); row++) {
+		if (pg_get_text_or_null(living, row, LIVING_SERVER) == NULL ||
+		    !pg_get_bool(living, row, LIVING_IS_OLD) ||
+		    is_listed(look, pg_get_i64(living, row, LIVING_SERVER)))
+			continue;
+		first = count++ == 0 ? pg_get_text(living, row, LIVING_NAME) : first;
+	}
+	if (count == 0) {
+		finding_ok(ret, "none of %d living workers lacks its server", PQntuples(living));
+		return;
+	}
+	finding_broken(ret, "%zu of %d living workers have no server in the project: %s%s", count,
+		       PQntuples(living), first, count > 1 ? ", …" : "");
+	finding_fix(ret,
+		    "is the token another project's? Else a running orchestrator gives them up, "
+		    "and queues their jobs again");
+}
+
 static const struct check checks[] = {
 	{"fleet-orphans", "servers without a worker", check_orphans},
+	{"fleet-missing", "workers without a server", check_missing},
 	{"fleet-private-ip", "private addresses of the workers", check_private_ip},
 	{"fleet-stuck", "workers that start", check_stuck},
 	{"fleet-off", "workers that are off", check_off},

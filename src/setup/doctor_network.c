@@ -16,11 +16,23 @@
 #define MEMBERS_WARN 90
 #define MTU_MAX	     1450 /* of the provider's private network */
 
+/* Without a network by intent, nothing is said of one; *ret is a skip. */
+static bool is_on_public_side(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(cleanup_buf) struct buf ip;
+
+	buf_init(&ip, ENV_FILE_BYTES_MAX);
+	if (doctor_options(doctor)->network_needed || !doctor_public_ip(doctor, &ip))
+		return false;
+	finding_skipped(ret, "workers use the public side");
+	return true;
+}
+
 /* As doctor_need_look, with a network in it. */
 static bool need_network(struct doctor *doctor, const struct network_look **look,
 			 struct finding *ret)
 {
-	if (!doctor_need_look(doctor, look, ret))
+	if (is_on_public_side(doctor, ret) || !doctor_need_look(doctor, look, ret))
 		return false;
 	if ((*look)->network != NULL)
 		return true;
@@ -56,7 +68,7 @@ static void check_exists(struct doctor *doctor, struct finding *ret)
 	const struct env_values *env = NULL;
 	struct error err = {0};
 
-	if (!doctor_need_look(doctor, &look, ret))
+	if (is_on_public_side(doctor, ret) || !doctor_need_look(doctor, &look, ret))
 		return;
 	if (look->network != NULL) {
 		finding_ok(ret, "%s (ID: %lld), %s", look->network->name,
@@ -158,6 +170,11 @@ static void check_gateway(struct doctor *doctor, struct finding *ret)
 	else
 		finding_warn(ret, "the API says %s, not %s, the first address of the network",
 			     subnet->gateway, expected);
+	if (ret->state == FINDING_WARN)
+		finding_fix(ret,
+			    "workers without a public address take %s as their way out: if they do "
+			    "not come up, ask the provider which it is",
+			    expected);
 }
 
 static void check_server(struct doctor *doctor, struct finding *ret)

@@ -96,6 +96,11 @@ check_output "a healthy deployment, by the server's name" "0: ; " here
 check_output "with a database" "0: ; " here --database "$RGRID_TEST_CONNINFO"
 check_output "a database that is away" "1: db-answers; " here --database "host=$TEST_DIR dbname=absent"
 check "… which is explained" explains
+store_ask "UPDATE rg_meta.migration SET sha256 = sha256('other') WHERE name = 'functions'"
+check_output "another program's functions" "1: db-schema; " here --database "$RGRID_TEST_CONNINFO"
+check "… which is explained" explains
+check "(migrated)" "$RGRID_BUILD/tests/unit/store/migrate_database" "$RGRID_TEST_CONNINFO"
+check_output "… which are put in" "0: ; " here --database "$RGRID_TEST_CONNINFO"
 
 HCLOUD_TOKEN=bogus check_output "a token that is not valid" "1: api-answers; " here
 check "… which is explained" explains
@@ -125,6 +130,16 @@ if [ "$(id -u)" -eq 0 ]; then
 	echo "HCLOUD_TOKEN=$HCLOUD_TOKEN" >>"$ENV_FILE"
 	check_output "the token is in a file that the API reads" "0: ; env-token" here
 	check "… which is explained" explains
+	cp "$TEST_DIR/without.env" "$ENV_FILE"
+	echo "RGRID_DATABASE='host=$TEST_DIR dbname=absent'" >>"$ENV_FILE"
+	check_output "the orchestrator's database is looked at" "1: db-answers; " here
+	cp "$TEST_DIR/without.env" "$ENV_FILE"
+	echo "RGRID_DATABASE='$RGRID_TEST_CONNINFO password=secret'" >>"$ENV_FILE"
+	chmod 640 "$ENV_FILE"
+	check_output "its password is for others to read" "1: env-login; " here
+	check "… which is explained" explains
+	chmod 600 "$ENV_FILE"
+	check_output "… for root alone" "0: ; " here
 	mv "$TEST_DIR/without.env" "$ENV_FILE"
 else
 	skip "the token's file" "needs root, whose it is"
@@ -168,6 +183,36 @@ check_output "the subnet is in another zone" "1: net-zone; " here
 check "… which is explained" explains
 check "setup mends it" network setup
 check_output "all is well again" "0: ; " here
+# An API whose answer is another, which the simulator's never is.
+python3 - "$HCLOUD_ENDPOINT" >"$TEST_DIR/port" <<-'END' &
+	import http.server, sys, urllib.error, urllib.request
+	class Handler(http.server.BaseHTTPRequestHandler):
+	    def answer(self):
+	        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+	        asked = urllib.request.Request(sys.argv[1] + self.path[3:], body or None, method=self.command,
+	            headers={k: self.headers[k] for k in ("Authorization", "Content-Type") if self.headers[k]})
+	        try: answer = urllib.request.urlopen(asked)
+	        except urllib.error.HTTPError as refusal: answer = refusal
+	        told = answer.read().replace(b'"10.0.0.1"', b'"10.0.1.1"')
+	        self.send_response(answer.status)
+	        for k, v in answer.headers.items():
+	            if k not in ("Content-Length", "Connection", "Transfer-Encoding", "Date", "Server"): self.send_header(k, v)
+	        self.send_header("Content-Length", str(len(told)))
+	        self.end_headers()
+	        self.wfile.write(told)
+	    do_GET = do_POST = answer
+	    def log_message(self, *args): pass
+	server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+	print(server.server_port, flush=True)
+	server.serve_forever()
+END
+proxy=$!
+check "(an API that says another gateway)" wait_until 30 test -s "$TEST_DIR/port"
+through_proxy() { HCLOUD_ENDPOINT=http://127.0.0.1:$(cat "$TEST_DIR/port")/v1 here; }
+check_output "another gateway" "0: ; net-gateway" through_proxy
+check "… which is explained" explains
+kill "$proxy"
+wait "$proxy" 2>/dev/null
 check_output "another range is meant" "1: net-range; " here --ip-range 10.0.0.0/15
 stranger=$(server_create stranger '')
 attach "$stranger" "$(network_id)" 10.0.1.50
@@ -181,12 +226,30 @@ check "… which is explained" explains
 # ---- what the orchestrator is told to order
 healthy orders
 cp "$ENV_FILE" "$TEST_DIR/good.env"
+bundle=$(printf 'ab%.0s' {1..32})
+mkdir -p "$TEST_DIR/blobs/objects/ab"
+echo archive >"$TEST_DIR/blobs/objects/ab/${bundle#ab}"
+echo "RGRID_BLOB_DIR=$TEST_DIR/blobs" >"$TEST_DIR/api.env"
 ordering() { # lines of the environment file
-	printf '%s\n' RGRID_PROVIDER=hetzner "$@" >>"$ENV_FILE"
+	printf '%s\n' RGRID_PROVIDER=hetzner RGRID_WORKER_BUNDLE="$bundle" "$@" >>"$ENV_FILE"
 	here
 	cp "$TEST_DIR/good.env" "$ENV_FILE"
 }
 evidence() { python3 -c 'import json, sys; print(*[c["evidence"] + " | " + c["fix"] for c in json.load(open(sys.argv[1]))["checks"] if c["id"] == sys.argv[2]])' "$TEST_DIR/.findings" "$1"; }
+public_side=(RGRID_NETWORK_ID= RGRID_PRIVATE_DB_IP= RGRID_PUBLIC_DB_IP=198.51.100.1)
+check_output "the public side, for want of a network" "0: ; env-file" ordering "${public_side[@]}"
+check "… which is explained" explains
+check "… with the address" grep -q 'workers use the public address of the database, 198.51.100.1 |' <<<"$(evidence env-file)"
+ordering_without_token() { (unset HCLOUD_TOKEN; ordering "$@"); }
+check_output "… needs a token, too" "1: api-token; env-file" ordering_without_token "${public_side[@]}"
+detach "$server"
+check_output "… and no attachment" "0: ; env-file" ordering "${public_side[@]}"
+network setup >/dev/null
+check_output "neither a network nor a public address" "1: env-file; " ordering RGRID_NETWORK_ID= RGRID_PRIVATE_DB_IP=
+check "… which is explained" explains
+check_output "a bundle that the blob store lacks" "1: orchestrator-bundle; " ordering "RGRID_WORKER_BUNDLE=${bundle/ab/cd}"
+check "… which is explained" explains
+check_output "no bundle" "1: orchestrator-bundle; " ordering RGRID_WORKER_BUNDLE=
 check_output "what is ordered by default can be had" "0: ; " ordering
 check_output "one of two server types is withdrawn" "0: ; choice-types" ordering RGRID_SERVER_TYPES=cx22:nbg1,cx33:nbg1
 check "… and named, with what takes its place" grep -q '^1 of 2 choices cannot be had: cx22 is not sold at nbg1 since 2026-01-01 | take cx23:nbg1 instead of cx22:nbg1: ' <<<"$(evidence choice-types)"
@@ -194,7 +257,7 @@ check_output "all are" "1: choice-types; " ordering "RGRID_SERVER_TYPES='cx22:nb
 check "… which is explained" explains
 check_output "a server type that is none" "1: choice-types; " ordering RGRID_SERVER_TYPES=cx99:nbg1
 check "… which is explained" explains
-check_output "one that is not sold there, without a private network" "0: ; env-file choice-types" ordering RGRID_SERVER_TYPES=cx23:nbg1,cpx12:nbg1,cx23:ash RGRID_NETWORK_ID= RGRID_PRIVATE_DB_IP=
+check_output "one that is not sold there, without a private network" "0: ; env-file choice-types" ordering RGRID_SERVER_TYPES=cx23:nbg1,cpx12:nbg1,cx23:ash "${public_side[@]}"
 check_output "no choice at all" "1: choice-types; " ordering RGRID_SERVER_TYPES=cx23
 check "… which is explained" explains
 fault "retired:type=cx23"
@@ -260,12 +323,21 @@ check_output "the network is full" "1: net-members; " here
 
 # ---- workers, which must have lived a while: the simulator's memory is put two hours back
 healthy fleet
+printf '%s\n' RGRID_PROVIDER=hetzner RGRID_WORKER_BUNDLE="$bundle" >>"$ENV_FILE"
 network_id >"$TEST_DIR/id"
 id=$(cat "$TEST_DIR/id")
-store_ask "INSERT INTO rg.worker (id, name, login) VALUES (42, 'alive', 'alive')"
+coproc LEADER { exec psql -XAtq "$RGRID_TEST_CONNINFO"; }
+# shellcheck disable=SC2153 # of the coprocess
+leader_pid=$LEADER_PID
+lead() {
+	echo "SELECT rg.fleet_lead('host:7', '1 day');" >&"${LEADER[1]}"
+	read -r <&"${LEADER[0]}"
+}
+lead
 alive=worker_000000000001a # 42
 worker=$(server_create alive "$(worker_labels $alive)")
 attach "$worker" "$id" 10.0.1.42
+store_ask "INSERT INTO rg.worker (id, name, login, state, joined_at, server_id) VALUES (42, 'alive', 'alive', 2, now(), $worker)"
 other=$(server_create other "$(worker_labels $alive | sed "s/$grid/another/; s/$alive/worker_000000000001b/")")
 attach "$other" "$id" 10.0.1.43
 age() { # what is there becomes two hours older
@@ -292,6 +364,57 @@ age() { # what is there becomes two hours older
 with_database() { here --database "$RGRID_TEST_CONNINFO"; }
 age
 check_output "workers that are as they should be, and another grid's" "0: ; " with_database
+
+# ---- what the orchestrator says of itself
+store_ask "UPDATE rg.worker SET server_id = 999, created_at = now() - interval '1 hour' WHERE id = 42"
+check_output "a worker whose server the project lacks" "1: fleet-missing; " with_database
+check "… which is explained" explains
+store_ask "UPDATE rg.worker SET created_at = now() WHERE id = 42"
+check_output "… or has not told yet" "0: ; " with_database
+store_ask "UPDATE rg.worker SET server_id = $worker WHERE id = 42"
+store_ask "SELECT rg.fleet_pause(true, 'moving house', 'me')" >/dev/null
+check_output "an operator has paused the fleet" "0: ; orchestrator-paused" with_database
+check "… which is explained" explains
+check "… with the reason" grep -q 'UTC: moving house | rgrid fleet resume' <<<"$(evidence orchestrator-paused)"
+store_ask "SELECT rg.fleet_pause(false, NULL, 'me')" >/dev/null
+store_ask "UPDATE rg.grid SET quota_until = now() + interval '1 hour', quota_message = 'server limit reached'"
+check_output "the account may have no more servers" "0: ; orchestrator-quota" with_database
+check "… which is explained" explains
+store_ask "UPDATE rg.grid SET quota_until = now() - interval '1 second'"
+check_output "… and may again" "0: ; " with_database
+store_ask "INSERT INTO rg.fleet_choice VALUES (1, 'cx23', 'nbg1', 2000, 4e9, 2, 6000, false), (2, 'cx23', 'hel1', 2000, 4e9, 2, 6000, false)"
+store_ask "INSERT INTO rg.cooling VALUES ('cx23', 'nbg1', now() + interval '1 hour', 1, 'out of stock')"
+check_output "one of two choices is out of stock" "0: ; " with_database
+store_ask "INSERT INTO rg.cooling VALUES ('cx23', 'hel1', now() + interval '2 hours', 1, 'out of stock')"
+check_output "both are" "0: ; orchestrator-stock" with_database
+check "… which is explained" explains
+store_ask "DELETE FROM rg.cooling"
+store_ask "INSERT INTO rg.worker (id, name, login, state, ended_at, server_id, reason) VALUES (50, 'silent', 'silent', 6, now(), 998, 'it did not start within the time limit')"
+check_output "a server never became a worker, another did" "0: ; orchestrator-starts" with_database
+check "… which is explained" explains
+store_ask "UPDATE rg.worker SET joined_at = now() - interval '2 hours' WHERE id = 42"
+check_output "none does" "1: orchestrator-starts; " with_database
+check "… and it is said why" grep -q 'the last silent: it did not start within the time limit |' <<<"$(evidence orchestrator-starts)"
+store_ask "UPDATE rg.worker SET ended_at = now() - interval '2 hours' WHERE id = 50"
+check_output "… long ago" "0: ; " with_database
+store_ask "UPDATE rg.leader SET until_at = now() - interval '1 minute'"
+check_output "the orchestrator hangs" "1: orchestrator-leads; " with_database
+check "… which is explained" explains
+check "… as that" grep -q '^host:7 has led until .* and hangs' <<<"$(evidence orchestrator-leads)"
+lead
+check_output "it leads again" "0: ; " with_database
+kill "$leader_pid"
+wait "$leader_pid" 2>/dev/null
+no_session() { [ "$(store_ask "SELECT count(*) FROM pg_stat_activity a JOIN rg.leader l ON l.holder_pid = a.pid")" = 0 ]; }
+check "(its session ends)" wait_until 30 no_session
+check_output "the orchestrator is gone" "1: orchestrator-leads; " with_database
+check "… which is explained" explains
+store_ask "UPDATE rg.leader SET fence = 0"
+check_output "none has ever led" "1: orchestrator-leads; " with_database
+sed -i 's/^RGRID_PROVIDER=.*/RGRID_PROVIDER=local/' "$ENV_FILE"
+check_output "… where none is needed" "0: ; " with_database
+
+# ---- its servers
 orphan=$(server_create orphan "$(worker_labels worker_000000000001c)")
 attach "$orphan" "$id" 10.0.1.44
 check_output "a server that is new needs no worker yet" "0: ; " with_database

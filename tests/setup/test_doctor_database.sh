@@ -10,9 +10,12 @@ cluster_up 5434
 
 config=/etc/postgresql/15/main
 export RGRID_METADATA_ENDPOINT=http://127.0.0.1:1 RGRID_DATA_DIR=$TEST_DIR/data
-finds() { # the checks of the exposed database that are not ok: "db-hba=broken"
-	on ctl "$RGRIDD" doctor --json 2>/dev/null | jq -r '[.checks[] | select(.group == "database" and .finding != "ok"
-		and .id != "db-answers" and .id != "db-schema") | "\(.id)=\(.finding)"] | join(" ")'
+finds() { # the checks of the exposed database that are not ok, and whatever is wrong elsewhere: "db-hba=broken"
+	# There is no provider here, and no database of the orchestrator's.
+	on ctl "$RGRIDD" doctor --json "$@" 2>/dev/null | jq -r '[.checks[] | select((.finding == "broken" or .finding == "warn"
+		or .finding == "skipped" and .group == "database")
+		and ([.id] | inside(["db-answers", "db-schema", "env-file", "env-network-id", "api-token"]) | not)) |
+		"\(.id)=\(.finding)"] | join(" ")'
 }
 evidence() { on ctl "$RGRIDD" doctor --json 2>/dev/null | jq -r ".checks[] | select(.id == \"$1\") | .evidence"; }
 restart() { on ctl pg_ctlcluster 15 main restart </dev/null >/dev/null 2>&1; }
@@ -123,17 +126,24 @@ check "… db expose makes one" mend
 check_output "… and all is well" "" finds
 
 on ctl pg_createcluster 15 second -p 5435 >/dev/null 2>&1
-with() { on ctl "$RGRIDD" doctor --json "$@" 2>/dev/null | jq -r '[.checks[] | select(.group == "database" and .finding != "ok"
-	and .id != "db-answers" and .id != "db-schema") | "\(.id)=\(.finding)"] | join(" ")'; }
-check_output "of two clusters it has to be told which" 1 eval 'with | grep -c db-listening=skipped'
+check_output "of two clusters it has to be told which" 1 eval 'finds | grep -c db-listening=skipped'
 check_output "… and says so" "say which: --cluster VERSION/NAME" \
 	eval "on ctl '$RGRIDD' doctor --json 2>/dev/null | jq -r '.checks[] | select(.id == \"db-listening\") | .fix'"
-check_output "… and when told, all is well" "" with --cluster 15/main
+check_output "… and when told, all is well" "" finds --cluster 15/main
 mv /etc/rgrid/pki "$TEST_DIR/pki"
-check_output "the CA is elsewhere" "db-certificate=broken db-api-certificate=broken" with --cluster 15/main
-check_output "… and when told, all is well" "" with --cluster 15/main --pki-dir "$TEST_DIR/pki"
+check_output "the CA is elsewhere" "db-certificate=broken db-api-certificate=broken" finds --cluster 15/main
+check_output "… and when told, all is well" "" finds --cluster 15/main --pki-dir "$TEST_DIR/pki"
 mv "$TEST_DIR/pki" /etc/rgrid/pki
 pg_dropcluster 15 second
+# Another one answers in its name, in the database that doctor asks.
+sql "SET allow_system_table_mods = on; ALTER FUNCTION pg_catalog.current_setting(text) RENAME TO true_setting;
+	CREATE FUNCTION pg_catalog.current_setting(text) RETURNS text LANGUAGE sql
+	RETURN CASE \$1 WHEN 'server_version_num' THEN '140000' ELSE pg_catalog.true_setting(\$1) END"
+check_output "an older PostgreSQL" "db-version=broken" finds
+check_output "… with what to do" "pg_upgradecluster 15 main" \
+	eval "on ctl '$RGRIDD' doctor --json 2>/dev/null | jq -r '.checks[] | select(.id == \"db-version\") | .fix'"
+sql "SET allow_system_table_mods = on; DROP FUNCTION pg_catalog.current_setting(text);
+	ALTER FUNCTION pg_catalog.true_setting(text) RENAME TO current_setting"
 sql "ALTER ROLE w1 CREATEDB"
 check_output "a worker's login that may more" "db-rights=broken" finds
 sql "ALTER ROLE w1 NOCREATEDB"
@@ -143,10 +153,14 @@ sql "REVOKE pg_read_all_data FROM w1"
 check_output "all is well once more" "" finds
 
 # Without a private network: one address each, and nothing broader.
-: >/etc/rgrid/orchestrator.env
+echo RGRID_PUBLIC_DB_IP=198.18.0.2 >/etc/rgrid/orchestrator.env
+check_output "the public side, while the private one is open" "db-env-ip=broken" finds
 check "opened to two workers on the public side" rgridd_db --public-ip 198.18.0.2 --public-worker 198.18.0.3/32 \
 	--public-worker 198.18.0.9/32
-check_output "is warned of" "db-hba=warn db-env-ip=skipped" finds
+check_output "is warned of" "db-hba=warn" finds
+echo RGRID_PUBLIC_DB_IP=198.18.0.3 >/etc/rgrid/orchestrator.env
+check_output "another public address in the environment" "db-hba=warn db-env-ip=broken" finds
+echo RGRID_PUBLIC_DB_IP=198.18.0.2 >/etc/rgrid/orchestrator.env
 check_output "… with how many they are" "the database is open on the public address 198.18.0.2, over TLS, to 2 addresses, one each" \
 	evidence db-hba
 hba "hostssl rgrid all 46.0.0.0/8 scram-sha-256"
@@ -155,8 +169,9 @@ check_output "a wide range beside them is broken" "pg_hba.conf, line 1, lets 46.
 sed -i 1d "$config/pg_hba.conf"
 sed -i 's,198.18.0.3/32,198.18.0.0/24,' "$config/pg_hba.conf"
 sql 'SELECT pg_reload_conf()' >/dev/null
-check_output "so is one among them" "db-hba=broken db-firewall=broken db-env-ip=skipped" finds
+check_output "so is one among them" "db-hba=broken db-firewall=broken" finds
 check_output "… by its name" "pg_hba.conf, line 2, lets 198.18.0.0 in with a range that is not the workers'" evidence db-hba
+echo RGRID_PRIVATE_DB_IP=10.0.1.2 >/etc/rgrid/orchestrator.env
 mend
-check_output "private mode is well again" "db-env-ip=skipped" finds
+check_output "private mode is well again" "" finds
 tap_end
