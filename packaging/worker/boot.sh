@@ -65,12 +65,23 @@ give_way_out() {
 	fi
 }
 
+# No later try would be answered otherwise: the machine costs money for nothing, and is to be replaced at once.
+# The machine of an image has no such unit, and stays on, as bake.sh says.
+end_refused() { # status
+	say "the API refuses the bundle: HTTP $1 (401, 403: this machine's token is not good, or no longer; 404: it has no such bundle)"
+	systemctl start --no-block rgrid-deadline.service || true
+	exit 1
+}
 # The token goes in by a file that only we can read: arguments are for everybody.
 fetch() {
-	printf 'header = "Authorization: Bearer %s"\n' "$RGRID_BUNDLE_TOKEN" |
+	status=$(printf 'header = "Authorization: Bearer %s"\n' "$RGRID_BUNDLE_TOKEN" |
 		curl -K - -fsS --noproxy '*' --proto '=https' --cacert "$ca" --connect-timeout 10 \
-			--speed-limit 1000 --speed-time 30 -C - -o "$1" \
-			"$RGRID_API_URL/bundle/$RGRID_BUNDLE_SHA256.tar.gz"
+			--speed-limit 1000 --speed-time 30 -C - -o "$1" -w '%{http_code}' \
+			"$RGRID_API_URL/bundle/$RGRID_BUNDLE_SHA256.tar.gz") && return 0
+	case $status in
+	401 | 403 | 404) end_refused "$status" ;;
+	esac
+	return 1
 }
 is_whole() { echo "$RGRID_BUNDLE_SHA256  $1" | sha256sum -c --status; }
 fetch_whole() {

@@ -32,12 +32,18 @@ digest=$(sha256sum "$TEST_DIR/b.tar.gz" | cut -c1-64)
 cp "$TEST_DIR/b.tar.gz" "$TEST_DIR/www/bundle/$digest.tar.gz"
 check "(certificates)" tests/tools/make-certificates "$TEST_DIR" 127.0.0.1
 # The control plane's side, on a free port.
-python3 - "$TEST_DIR" >"$TEST_DIR/port" 2>"$TEST_DIR/requests" <<'PY' &
-import functools, http.server, ssl, sys
+python3 - "$TEST_DIR" >"$TEST_DIR/port" 2>>"$TEST_DIR/requests" <<'PY' &
+import functools, http.server, os, ssl, sys
 class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         print(self.path, self.headers["Authorization"], file=sys.stderr, flush=True)
-        super().do_GET()
+        try:
+            with open(sys.argv[1] + "/status") as file: # of the next answer
+                status = int(file.read())
+            os.unlink(file.name)
+            self.send_error(status)
+        except FileNotFoundError:
+            super().do_GET()
     def log_message(self, *args):
         pass
 server = http.server.HTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=sys.argv[1] + "/www"))
@@ -78,9 +84,25 @@ boot() { # more variables
 	env RGRID_ETC="$etc" RGRID_OPT="$TEST_DIR/opt" RGRID_METADATA=http://127.0.0.1:1 "$@" \
 		sh "$TEST_DIR/root/usr/local/lib/rgrid/boot"
 }
-check "the script fetches the programs over TLS" boot
+mkdir "$TEST_DIR/path"
+printf '#!/bin/sh\necho "$@" >>"%s"\n' "$TEST_DIR/path/done" >"$TEST_DIR/path/systemctl"
+chmod +x "$TEST_DIR/path/systemctl"
+refused_boot() { boot PATH="$TEST_DIR/path:$PATH" 2>"$TEST_DIR/said"; }
+for status in 401 403 404; do
+	echo "$status" >"$TEST_DIR/status"
+	: >"$TEST_DIR/requests"
+	rm -f "$TEST_DIR/path/done"
+	check_exit 1 "a machine that is refused its programs ($status) gives up" refused_boot
+	check_output "… with one request" 1 grep -c . "$TEST_DIR/requests"
+	check "… says why" grep -q "^rgrid-boot: the API refuses the bundle: HTTP $status " "$TEST_DIR/said"
+	check_output "… and is switched off" "start --no-block rgrid-deadline.service" cat "$TEST_DIR/path/done"
+done
+echo 503 >"$TEST_DIR/status"
+: >"$TEST_DIR/requests"
+check "the script fetches the programs over TLS, and tries again" boot
 check "… which are there" cmp "$TEST_DIR/opt/current/bin/rgrid-worker" "$TEST_DIR/rgrid-worker"
-check_output "… with its token" "/bundle/$digest.tar.gz Bearer token" cat "$TEST_DIR/requests"
+check_output "… with its token" "/bundle/$digest.tar.gz Bearer token
+/bundle/$digest.tar.gz Bearer token" cat "$TEST_DIR/requests"
 mv "$TEST_DIR/opt/$digest" "$TEST_DIR/opt/$(printf '0%.0s' {1..64})"
 check "one that has another bundle, of an older image, downloads its own" boot
 check_output "… and takes that" "$digest" readlink "$TEST_DIR/opt/current"
