@@ -60,6 +60,10 @@ baked() { # options…: a whole bake
 left() { echo "$(servers "s['name']")$(passes)"; } # "0" is nothing
 
 # ---- nothing is done
+public_side=(--network-id 0 --public-db-ip 46.62.246.120 --worker-api-url https://46.62.246.120:8443)
+check_exit 1 "without a private network" bake "${public_side[@]}"
+check "… it is refused, and said why" says "this needs a private network, and there is none"
+check_output "… before anything is made" 0 left
 check "a dry run" bake --dry-run
 check "… says what would be done" says "- Would make a builder, cx23 in hel1, from debian-12, and an image of it with the bundle abababababab"
 check_output "… and does nothing" 0 left
