@@ -23,7 +23,7 @@ struct fleet_portion {
 	uint64_t left; /* nothing is there for them yet */
 	uint64_t claim_count;
 	uint64_t booting_count;
-	int64_t booting_since_us; /* of the first that boots */
+	const struct fleet_worker *booting; /* the first that boots */
 	uint64_t creating_count;
 	size_t creating_choice; /* of the first that is created */
 	enum fleet_wait_code blocked;

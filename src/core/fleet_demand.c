@@ -112,9 +112,9 @@ static bool put(struct fleet_decision *decision, struct fleet_seat *seat, bool b
 			continue;
 		}
 		portion->booting_count += count;
-		if (portion->booting_since_us == 0 ||
-		    seat->worker->created_us < portion->booting_since_us)
-			portion->booting_since_us = seat->worker->created_us;
+		if (portion->booting == NULL ||
+		    seat->worker->created_us < portion->booting->created_us)
+			portion->booting = seat->worker;
 	}
 	seat->is_needed = seat->is_needed || any;
 	return any;
@@ -236,11 +236,40 @@ static void describe_creation(const struct fleet_decision *decision,
 		       FLEET_NAME_BYTES - 1, choice->location);
 }
 
+static void describe_boot(const struct fleet_decision *decision, const struct fleet_worker *worker,
+			  char *out, size_t out_bytes)
+{
+	unsigned long long boots_ms = fleet_ms_since(decision->world->now_us, worker->created_us);
+
+	/* A process of this machine has neither. */
+	if (worker->server_type[0] == '\0')
+		(void)snprintf(out, out_bytes, "a worker boots, since %llu s", boots_ms / 1000);
+	else
+		(void)snprintf(out, out_bytes, "a worker boots, since %llu s: %.*s in %.*s",
+			       boots_ms / 1000, FLEET_NAME_BYTES - 1, worker->server_type,
+			       FLEET_NAME_BYTES - 1, worker->location);
+}
+
+/* An hour may cost less than a cent. */
+#define MICROS_PER_EURO 1000000
+#define MICROS_SHOWN	100
+
+static void describe_money(const struct fleet_decision *decision, char *out, size_t out_bytes)
+{
+	long long spent = decision->world->spent_micros + decision->committed_micros;
+	long long limit = decision->policy->spend_limit_micros;
+
+	(void)snprintf(out, out_bytes,
+		       "a worker's next hour would break the fleet's monthly spending limit: "
+		       "%lld.%04lld of %lld.%04lld euros are spent",
+		       spent / MICROS_PER_EURO, spent % MICROS_PER_EURO / MICROS_SHOWN,
+		       limit / MICROS_PER_EURO, limit % MICROS_PER_EURO / MICROS_SHOWN);
+}
+
 static void describe(const struct fleet_decision *decision, const struct fleet_portion *portion,
 		     enum fleet_wait_code code, char *out, size_t out_bytes)
 {
 	const struct fleet_policy *policy = decision->policy;
-	const struct fleet_world *world = decision->world;
 	unsigned long long max = decision->max;
 
 	switch (code) {
@@ -251,10 +280,7 @@ static void describe(const struct fleet_decision *decision, const struct fleet_p
 		(void)snprintf(out, out_bytes, "a worker has a free slot for it");
 		return;
 	case FLEET_WAIT_BOOTING:
-		(void)snprintf(out, out_bytes, "a worker boots, since %llu s",
-			       (unsigned long long)fleet_ms_since(world->now_us,
-								  portion->booting_since_us) /
-				       1000);
+		describe_boot(decision, portion->booting, out, out_bytes);
 		return;
 	case FLEET_WAIT_CREATING:
 		describe_creation(decision, portion, out, out_bytes);
@@ -274,7 +300,7 @@ static void describe(const struct fleet_decision *decision, const struct fleet_p
 			       max == 1 ? "" : "s");
 		return;
 	case FLEET_WAIT_MONEY:
-		(void)snprintf(out, out_bytes, "the fleet's monthly spending limit is reached");
+		describe_money(decision, out, out_bytes);
 		return;
 	case FLEET_WAIT_QUOTA:
 		(void)snprintf(out, out_bytes, "the provider's account limit is reached");

@@ -17,8 +17,10 @@ echo "-----BEGIN CERTIFICATE-----" >"$TEST_DIR/ca.crt"
 
 list=$TEST_DIR/public-workers
 orchestrator_pid=
+api_pid=
 tap_at_exit() {
 	orchestrator_stop
+	api_stops
 	sim_stop TERM
 }
 orchestrator_run() { # settings…; takes the place of the shell
@@ -36,6 +38,10 @@ orchestrator_start() { # function settings…
 orchestrator_stop() {
 	[ -z "$orchestrator_pid" ] || { kill "$orchestrator_pid" && wait "$orchestrator_pid"; } 2>/dev/null
 	orchestrator_pid=
+}
+api_stops() {
+	[ -z "$api_pid" ] || { kill "$api_pid" && wait "$api_pid"; } 2>/dev/null
+	api_pid=
 }
 orchestrator_code() {
 	local code=0
@@ -217,14 +223,52 @@ check "one that has reached its age drains" wait_until 60 is 115 "SELECT rule FR
 check "… and is replaced" wait_until 60 is 2 "SELECT count(*) FROM rg.worker WHERE state = 1 AND id <> $oldest"
 check_output "… while the younger one stays" 0 store_ask "SELECT count(*) FROM rg.event e JOIN rg.worker w ON w.id = e.worker_id WHERE e.kind = 'worker.drain' AND w.id <> $oldest"
 anew
-store_ask "SELECT count(*) FROM rg.submit(1, NULL, ARRAY['{\"limits\": {}}'], ARRAY[NULL::text], ARRAY[NULL::text], ARRAY[0::int2])" >/dev/null
-store_ask "INSERT INTO rg.cost_ledger (server_id, hour, worker_id, from_at, price_micros) VALUES (1, 0, 1, clock_timestamp(), 995000)" >/dev/null
+jobs() { # N: so many wait from now on
+	store_ask "TRUNCATE rg.ready" >/dev/null
+	store_ask "SELECT count(*) FROM rg.submit(1, NULL, array_fill('{\"limits\": {}}'::text, ARRAY[$1]), array_fill(NULL::text, ARRAY[$1]), array_fill(NULL::text, ARRAY[$1]), array_fill(0::int2, ARRAY[$1]))" >/dev/null
+}
+rgrid() { RGRID_URL=$url RGRID_TOKEN=$key HOME=$TEST_DIR "$RGRID_BUILD/rgrid" "$@"; }
+explained() { rgrid explain last >"$TEST_DIR/explained" 2>&1 </dev/null && grep -qE -- "$1" "$TEST_DIR/explained"; }
+explains() { wait_until 60 explained "$1" || { sed 's/^/# /' "$TEST_DIR/explained"; return 1; }; }
+api_starts() {
+	"$RGRID_BUILD/rgridd" api --listen 127.0.0.1:0 --blob-dir "$TEST_DIR/blobs" \
+		--database "${RGRID_TEST_CONNINFO/user=postgres/user=rgrid_api}" >"$TEST_DIR/api.log" 2>&1 &
+	api_pid=$!
+	wait_until 30 grep -q api.ready "$TEST_DIR/api.log"
+	url=http://$(grep -o '127\.0\.0\.1:[0-9]*' "$TEST_DIR/api.log" | head -1)
+	key=$("$RGRID_BUILD/rgridd" key create --database "$RGRID_TEST_CONNINFO" --project one --scopes read,run,admin test | grep -o 'rgk_[0-9A-Za-z_]*')
+}
+api_starts
+jobs 1
+store_ask "DELETE FROM rg.cost_ledger; INSERT INTO rg.cost_ledger (server_id, hour, worker_id, from_at, price_micros) VALUES (1, 0, 1, clock_timestamp(), 995000)" >/dev/null
 orchestrator_start private --workers-min 0 --spend-limit 1
-check "a job waits when the next hour would break the spending limit" wait_until 60 is money "SELECT code FROM rg.fleet_wait"
+check "a job is told that an hour more would break the spending limit" \
+	explains "a worker's next hour would break the fleet's monthly spending limit: 0\.9950 of 1\.0000 euros are spent"
 check "… and no server is ordered" count_is 0
 orchestrator_stop
-orchestrator_start private --workers-min 0 --spend-limit 2
+orchestrator_start private --workers-min 0 --spend-limit 2 --workers-max 1 --slots 2
 check "with a higher one it is" wait_until 60 count_is 1
+check "a job is told where the worker boots that it waits for, and since when" explains 'a worker boots, since [0-9]+ s: cx23 in nbg1$'
+jobs 9
+check "… that there may be no more of them" explains 'the fleet is at its maximum of 1 worker$'
+rgrid fleet pause --reason "the network moves" >/dev/null
+check "… that an operator wants none, and why" explains 'provisioning is paused: the network moves$'
+rgrid fleet resume >/dev/null
+anew
+fault "unavailable:type=cx23"
+orchestrator_start private --workers-min 0 --server-types cx23:nbg1,cx23:hel1
+check "… what is sold out, and where" explains '^cx23 in nbg1 is sold out, cx23 in hel1 is sold out$'
+check "… and when it is tried again" explains 'creation is tried again .* \(.+ at the latest\)$'
+anew
+sim DELETE /faults >/dev/null
+fault "quota:resource=server,max=0"
+orchestrator_start private --workers-min 0
+check "… that the account's limit is reached" explains "^the provider's account limit is reached$"
+check "… and when it is tried again" explains 'creation is tried again when the pause is over \(.+ at the latest\)$'
+anew
+sim DELETE /faults >/dev/null
+store_ask "UPDATE rg.grid SET quota_until = NULL; TRUNCATE rg.ready" >/dev/null
+api_stops
 # ---- every started hour is booked, however long an hour is said to be
 anew
 store_ask "DELETE FROM rg.cost_ledger" >/dev/null

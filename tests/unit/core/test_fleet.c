@@ -346,14 +346,14 @@ TEST(rule_117_creates_what_is_missing)
 	fixture_worker(&world, WORKER_ACTIVE, 5 * MINUTE_US)->busy_slots = 1;
 	fixture_worker(&world, WORKER_PROVISIONING, 12 * SECOND_US);
 	fixture_jobs(&world, 8);
-
 	decide(&policy); /* 1 free, 2 boot, 4 on two new ones, 1 over the maximum */
 	EXPECT_INT(plan.action_count, 2);
 	expect_action(0, 117, FLEET_CREATE_WORKER, 0);
 	expect_action(1, 117, FLEET_CREATE_WORKER, 0);
 	EXPECT(strcmp(plan.actions[0].key, plan.actions[1].key) != 0);
 	expect_wait(FLEET_WAIT_CLAIM, 1);
-	EXPECT_STR(expect_wait(FLEET_WAIT_BOOTING, 2)->text, "a worker boots, since 12 s");
+	EXPECT_STR(expect_wait(FLEET_WAIT_BOOTING, 2)->text,
+		   "a worker boots, since 12 s: cx23 in nbg1");
 	EXPECT_STR(expect_wait(FLEET_WAIT_CREATING, 4)->text, "a worker is created: cx23 in nbg1");
 	EXPECT_STR(expect_wait(FLEET_WAIT_MAXIMUM, 1)->text,
 		   "the fleet is at its maximum of 4 workers");

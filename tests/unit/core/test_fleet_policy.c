@@ -49,6 +49,22 @@ TEST(the_local_policy_keeps_a_number)
 	EXPECT_INT(plan.actions[0].worker_id, world.workers[1].id);
 }
 
+TEST(who_waits_for_money_is_told_how_much)
+{
+	struct fleet_policy policy = fixture_policy();
+
+	fixture_world(&world);
+	fixture_jobs(&world, 1);
+	world.spent_micros = 1995000;
+	policy.spend_limit_micros = 2000000;
+	world.choices[0].price_hour_micros = 5001;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.wait_count, 1);
+	EXPECT_STR(plan.waits[0].text,
+		   "a worker's next hour would break the fleet's monthly spending limit: 1.9950 of "
+		   "2.0000 euros are spent");
+}
+
 TEST(rule_127_replaces_what_is_switched_off)
 {
 	struct fleet_policy policy = fixture_policy();
