@@ -58,6 +58,8 @@ TEST(option_beats_environment_beats_file_beats_default)
 	CLEANUP(cleanup_conf) struct conf conf = {0};
 	EXPECT_OK(conf_load(&flags, &conf, &err), err);
 	EXPECT_INT(conf_number(&conf, CONF_SLOTS), 7);
+	EXPECT(conf_is_given(&conf, CONF_SLOTS) && conf_is_given(&conf, CONF_WORKERS));
+	EXPECT(!conf_is_given(&conf, CONF_DRAIN_TIMEOUT));
 	EXPECT_INT(conf.values[CONF_SLOTS].source, CONF_FROM_OPTION);
 	EXPECT_STR(conf_text(&conf, CONF_LISTEN), "0.0.0.0:1");
 	EXPECT_INT(conf.values[CONF_LISTEN].source, CONF_FROM_ENVIRONMENT);
