@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/sim/sim.sh
 tap_begin
 # What the library is refused while an action runs has to find it running.
-slow=ms=1000
+slow=ms=1500
 sim_start --listen 127.0.0.1:0 --token T --fault "action:command=add_subnet,$slow" \
 	--fault "action:command=create_server,server=alpha,$slow" --fault "action:command=stop_server,server=alpha,$slow" || {
 	echo "Bail out! no simulator"
