@@ -1,11 +1,13 @@
 /* Checks of the database, from where the control plane runs. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "core/address_list.h"
 #include "core/ipv4.h"
 #include "setup/db_expose.h"
 #include "setup/db_firewall.h"
@@ -17,6 +19,7 @@
 #include "store/queries.h"
 
 #define VERSION_NUM_MIN 150000
+#define LIST_TAKEN_S	300 /* a change of the list is taken within two minutes */
 
 static void check_answers(struct doctor *doctor, struct finding *ret)
 {
@@ -527,6 +530,57 @@ static void check_env_ip(struct doctor *doctor, struct finding *ret)
 		fix_expose(doctor, ret, "%s", "");
 }
 
+/* False when a range is among them, which db-hba names. */
+static bool list_open(const struct db_exposure *exposure, struct address_list *ret)
+{
+	struct ipv4_range range = {0};
+	struct error err = {0};
+
+	for (size_t i = 0; i < exposure->source_count; i++) {
+		if (ipv4_range_parse(exposure->sources[i], &range, &err) < 0 ||
+		    range.prefix != 32 || !address_list_add(ret, range.first))
+			return false;
+	}
+	return true;
+}
+
+/* What rgrid-public-workers.path keeps the same. */
+static void check_public_workers(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(view_release) struct view view = {0};
+	CLEANUP(cleanup_buf) struct buf path;
+	CLEANUP(cleanup_buf) struct buf text;
+	struct address_list told = {.count = 0}, open = {.count = 0};
+	struct error err = {0};
+	struct stat status;
+
+	buf_init(&path, ENV_FILE_BYTES_MAX);
+	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
+	doctor_setting(doctor, CONF_PUBLIC_WORKERS, &path);
+	bool is_public = doctor_public_ip(doctor, &text);
+	buf_clear(&text);
+	if (!is_public) {
+		finding_skipped(ret, "workers do not use the public side");
+	} else if (!need_settings(doctor, &view, ret)) {
+		return;
+	} else if (!view.exposure.is_public || !list_open(&view.exposure, &open)) {
+		finding_skipped(ret, "the database is not open to single addresses");
+	} else if (stat(path.data, &status) != 0) {
+		finding_skipped(ret, "the orchestrator has not told its workers yet");
+	} else if (fs_read(AT_FDCWD, path.data, &text, &err) < 0 ||
+		   address_list_parse(text.data, text.bytes, &told, &err) < 0) {
+		finding_broken(ret, "%s: %s", path.data, err.msg);
+		finding_fix(ret, "systemctl restart rgrid-orchestrator, which writes it anew");
+	} else if (address_list_equals(&told, &open) ||
+		   status.st_mtime > time(NULL) - LIST_TAKEN_S) {
+		finding_ok(ret, "%zu told, %zu open", told.count, open.count);
+	} else {
+		finding_broken(ret, "%s has %zu addresses, and others are open: %zu", path.data,
+			       told.count, open.count);
+		finding_fix(ret, "systemctl enable --now rgrid-public-workers.path");
+	}
+}
+
 static const struct check checks[] = {
 	{"db-answers", "the database", check_answers},
 	{"db-schema", "the database's schema", check_schema},
@@ -539,6 +593,7 @@ static const struct check checks[] = {
 	{"db-firewall", "the database's firewall", check_firewall},
 	{"db-rights", "workers' rights", check_rights},
 	{"db-env-ip", "the environment against the database", check_env_ip},
+	{"db-public-workers", "workers on the public side", check_public_workers},
 };
 
 const struct check_table doctor_database = {"database", checks, ARRAY_SIZE(checks)};

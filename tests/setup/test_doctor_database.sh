@@ -13,7 +13,7 @@ export RGRID_METADATA_ENDPOINT=http://127.0.0.1:1 RGRID_DATA_DIR=$TEST_DIR/data
 finds() { # the checks of the exposed database that are not ok, and whatever is wrong elsewhere: "db-hba=broken"
 	# There is no provider here, and no database of the orchestrator's.
 	on ctl "$RGRIDD" doctor --json "$@" 2>/dev/null | jq -r '[.checks[] | select((.finding == "broken" or .finding == "warn"
-		or .finding == "skipped" and .group == "database")
+		or .finding == "skipped" and .group == "database" and .id != "db-public-workers")
 		and ([.id] | inside(["db-answers", "db-schema", "env-file", "env-network-id", "api-token"]) | not)) |
 		"\(.id)=\(.finding)"] | join(" ")'
 }
@@ -163,6 +163,19 @@ check_output "another public address in the environment" "db-hba=warn db-env-ip=
 echo RGRID_PUBLIC_DB_IP=198.18.0.2 >/etc/rgrid/orchestrator.env
 check_output "… with how many they are" "the database is open on the public address 198.18.0.2, over TLS, to 2 addresses, one each" \
 	evidence db-hba
+echo "RGRID_PUBLIC_WORKERS=$TEST_DIR/list" >>/etc/rgrid/orchestrator.env
+told() { # addresses: the orchestrator's list, of some time ago
+	printf '%s/32\n' "$@" >"$TEST_DIR/list"
+	touch -d '10 minutes ago' "$TEST_DIR/list"
+}
+told 198.18.0.3 198.18.0.9
+check_output "… who are those that the orchestrator tells" "db-hba=warn" finds
+told 198.18.0.3 198.18.0.8
+check_output "another one is not let in" "db-hba=warn db-public-workers=broken" finds
+touch "$TEST_DIR/list"
+check_output "… yet" "db-hba=warn" finds
+told 10.0.0.0
+check_output "a list that opens nothing" "db-hba=warn db-public-workers=broken" finds
 hba "hostssl rgrid all 46.0.0.0/8 scram-sha-256"
 check_output "a wide range beside them is broken" "pg_hba.conf, line 1, lets 46.0.0.0 in with a range that is not the workers'" \
 	evidence db-hba

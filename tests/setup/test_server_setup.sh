@@ -150,6 +150,13 @@ check_output "… and knows no route of users" 404 users_route
 sees_workers() { on ctl psql -XAtqc "SELECT count(*) FROM rg.worker" "$(value orchestrator RGRID_DATABASE)"; }
 check_output "the orchestrator's login sees workers" 0 sees_workers
 
+of_doctor() { # ids: what it finds of them, on this server as it is
+	on ctl "$RGRIDD" doctor --json 2>/dev/null | jq -r --args '[.checks[] | select([.id] | inside($ARGS.positional)) | .finding] | join(" ")' "$@"
+}
+check_output "doctor looks into the database that the orchestrator has" "ok ok ok ok" \
+	of_doctor env-login orchestrator-bundle db-answers db-schema
+check_output "… which none has led in yet" broken of_doctor orchestrator-leads
+
 # The provider's token. Its API here takes a connection and never answers.
 nsenter --net="/run/netns/$host_prefix-ctl" -- python3 -c '
 import socket
