@@ -170,9 +170,9 @@ int images_overlay(const struct images *images, const char *directory, char **re
 	CLEANUP(cleanup_buf) struct buf text;
 	struct layers layers;
 
+	buf_init(&text, 16384);
 	if (layers_read(directory, &layers, err) != 0)
 		return -1;
-	buf_init(&text, 16384);
 	buf_append_str(&text, layers.root_tree);
 	for (size_t i = 0; i < layers.count; i++)
 		buf_appendf(&text, ":%s/images/%" PRId64 "/disk", images->directory,

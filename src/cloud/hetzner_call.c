@@ -110,11 +110,11 @@ void hetzner_call_query(struct hetzner_call *call, const char *name, const char 
 	CLEANUP(cleanup_buf) struct buf text;
 	size_t used = strlen(call->path);
 
+	buf_init(&text, HETZNER_PATH_BYTES);
 	if (!str_is_utf8(value, strlen(value))) {
 		hetzner_call_refuse(call, name, "is not UTF-8");
 		return;
 	}
-	buf_init(&text, HETZNER_PATH_BYTES);
 	buf_appendf(&text, "%s%s=", strchr(call->path, '?') != NULL ? "&" : "?", name);
 	url_encode(&text, value, false);
 	if (text.overflowed || used + text.bytes >= sizeof(call->path)) {

@@ -70,9 +70,9 @@ static int parse(struct arguments *arguments, int argc, const char **argv, bool 
 	const char **positional;
 	int count;
 
+	buf_init(&help, 64 * KIB);
 	if (opt_parse(&command, argc, argv, &positional, &count, ret_help, err) < 0)
 		return -1;
-	buf_init(&help, 64 * KIB);
 	if (*ret_help) {
 		opt_help(&command, PROGRAM, &help);
 		(void)fputs(help.data, stdout);

@@ -86,13 +86,13 @@ int public_list_publish(struct public_list *list, struct error *err)
 	CLEANUP(cleanup_buf) struct buf text;
 	size_t left_out = 0;
 
+	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
 	if (!list->is_complete)
 		return 0;
 	for (size_t i = 0; i < list->count; i++)
 		left_out += !address_list_add(&wanted, list->entries[i].address);
 	if (list->is_written && address_list_equals(&wanted, &list->written))
 		return 0;
-	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
 	address_list_write(&wanted, &text);
 	if (!file_says(list->path, &text) &&
 	    fs_write_atomic(list->path, text.bytes > 0 ? text.data : "", text.bytes, FILE_MODE,

@@ -147,6 +147,7 @@ static int read_list(const struct db_expose_options *options, const char *env_fi
 	const char *path = options->public_workers_file;
 	CLEANUP(cleanup_buf) struct buf text;
 
+	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
 	if (wish->env.network_id[0] != '\0') {
 		(void)error_set(err, ERR_CONFLICT,
 				"the private network is on: %s sets " ENV_NETWORK_ID, env_file);
@@ -158,7 +159,6 @@ static int read_list(const struct db_expose_options *options, const char *env_fi
 		(void)error_set(err, ERR_INVALID, "this server's public address is not known");
 		return error_hint(err, "--public-ip, or " DB_EXPOSE_PUBLIC_IP " in %s", env_file);
 	}
-	buf_init(&text, ADDRESS_LIST_BYTES_MAX);
 	if (fs_read_regular(path, &text, err) < 0)
 		return -1;
 	if (address_list_parse(text.data, text.bytes, &wish->list, err) < 0) {

@@ -81,12 +81,12 @@ void token_file_adopt(const char *path)
 {
 	CLEANUP(cleanup_buf) struct buf token;
 
+	buf_init(&token, ENV_FILE_BYTES_MAX);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *value = getenv(names[i]);
 		if (value != NULL && value[0] != '\0')
 			return;
 	}
-	buf_init(&token, ENV_FILE_BYTES_MAX);
 	if (token_file_find(path, &token))
 		(void)setenv(names[0], token.data, 1);
 }

@@ -60,6 +60,7 @@ static int make_own(struct enrolment *enrolment, struct error *err)
 	CLEANUP(cleanup_free) char *password = NULL;
 	CLEANUP(cleanup_buf) struct buf text;
 
+	buf_init(&text, CONNINFO_BYTES_MAX);
 	if (user == NULL)
 		return error_set(err, ERR_INVALID, "the first login has no user");
 	password = kept_password(enrolment, user);
@@ -67,7 +68,6 @@ static int make_own(struct enrolment *enrolment, struct error *err)
 		password = xcalloc(1, PASSWORD_CHARS + 1);
 		base62_random(password, PASSWORD_CHARS);
 	}
-	buf_init(&text, CONNINFO_BYTES_MAX);
 	if (conninfo_with_login(first, user, password, &text, err) < 0 ||
 	    fs_write_atomic(enrolment->path, text.data, text.bytes, 0600, err) < 0)
 		return -1;
