@@ -118,10 +118,15 @@ BEGIN
 		DELETE FROM rg.lease l WHERE l.ctid = ANY (ARRAY(
 			SELECT q.ctid FROM rg.lease q WHERE q.worker_id = p_worker
 			ORDER BY q.job_id FOR UPDATE))
-		RETURNING l.*)
+		RETURNING l.*),
+	placed AS (
+		SELECT g.*, row_number() OVER (ORDER BY g.claimed_at, g.job_id) <= w.slots AS has_slot
+		FROM gone g LEFT JOIN rg.worker w ON w.id = p_worker)
+	-- What it had fetched ahead had not started.
 	SELECT array_agg((g.job_id, g.attempt, NULL, g.worker_id, g.batch_id, g.gate_id, 6, NULL,
-		p_reason, g.claimed_at, NULL, NULL, NULL, NULL, NULL)::rg.ended)
-	INTO v_ended FROM gone g;
+		p_reason, CASE WHEN g.has_slot IS NOT FALSE THEN g.claimed_at END, NULL, NULL, NULL, NULL,
+		NULL)::rg.ended)
+	INTO v_ended FROM placed g;
 	IF v_ended IS NULL THEN
 		RETURN 0;
 	END IF;

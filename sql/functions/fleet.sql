@@ -63,8 +63,9 @@ $$;
 
 -- The intent: the row of a worker that is to be, and its login. p_name is a prefix.
 CREATE FUNCTION rg.fleet_intend(p_fence bigint, p_name text, p_password text, p_server_type text,
-	p_location text, p_cpu_millis bigint, p_memory_bytes bigint, p_price bigint, p_slots integer,
-	p_sized boolean, p_rule integer, p_reason text, p_key text, OUT id bigint, OUT login text)
+	p_location text, p_cpu_millis bigint, p_memory_bytes bigint, p_price bigint, p_hour_ms integer,
+	p_slots integer, p_sized boolean, p_rule integer, p_reason text, p_key text, OUT id bigint,
+	OUT login text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -74,7 +75,7 @@ BEGIN
 	SELECT c.id, c.login INTO id, login FROM rg.worker_create(p_name, p_password) AS c;
 	UPDATE rg.worker w SET server_type = p_server_type, location = p_location,
 		cpu_millis = nullif(p_cpu_millis, 0), memory_bytes = nullif(p_memory_bytes, 0),
-		price_hour_micros = p_price, slots = p_slots,
+		price_hour_micros = p_price, hour_ms = p_hour_ms, slots = p_slots,
 		claim_cpu_millis = CASE WHEN p_sized THEN nullif(p_cpu_millis, 0) END,
 		claim_memory_bytes = CASE WHEN p_sized THEN nullif(p_memory_bytes, 0) END
 	WHERE w.id = id;
@@ -275,10 +276,10 @@ BEGIN
 	UPDATE rg.grid g SET fleet_limits = p_limits;
 	DELETE FROM rg.fleet_choice;
 	INSERT INTO rg.fleet_choice (position, server_type, location, cpu_millis, memory_bytes, slots,
-		price_hour_micros, withdrawn)
+		price_hour_micros, hour_ms, withdrawn)
 	SELECT c.* FROM json_to_recordset(p_choices) AS c (position integer, server_type text,
 		location text, cpu_millis bigint, memory_bytes bigint, slots integer,
-		price_hour_micros bigint, withdrawn boolean);
+		price_hour_micros bigint, hour_ms integer, withdrawn boolean);
 	DELETE FROM rg.fleet_wait;
 	INSERT INTO rg.fleet_wait (position, cpu_millis, memory_bytes, count, code, reason, next,
 		until_at, at)

@@ -1,20 +1,13 @@
 -- What jobs, batches, projects and the fleet cost, and why a job waits.
 
 -- name: cost_days
--- Ended attempts of the project by day, UTC; $2 and $3 are days, the last included.
 SELECT to_char(day, 'YYYY-MM-DD'), attempts, run_us, cost_micros
-FROM rg.cost_day WHERE project_id = $1 AND day BETWEEN $2::date AND $3::date ORDER BY day;
+FROM rg.project_days($1, $2::date, $3::date) ORDER BY day;
 
 -- name: cost_month
--- The month so far, the limit (NULL: none), whether jobs are held; what runs now has cost so far; the
--- fleet's bill of this month and what of it jobs have used.
-SELECT rg.month_cost(p.id), p.monthly_limit_micros, p.held_at IS NOT NULL,
-	coalesce((SELECT sum(r.cost_micros) FROM rg.cost_running() r WHERE r.project_id = p.id), 0)::bigint,
-	coalesce((SELECT sum(l.price_micros) FROM rg.cost_ledger l
-		WHERE l.from_at >= date_trunc('month', now(), 'UTC')), 0)::bigint,
-	coalesce((SELECT sum(d.cost_micros) FROM rg.cost_day d
-		WHERE d.day >= date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)::bigint
-FROM rg.project p WHERE p.id = $1;
+-- The order of the columns is fixed by enum month_column in src/api/cost.c.
+SELECT cost_micros, limit_micros, status, running_micros, paid_micros, jobs_micros
+FROM rg.project_month($1);
 
 -- name: cost_limit_set
 SELECT rg.limit_set($1, $2);
@@ -23,19 +16,13 @@ SELECT rg.limit_set($1, $2);
 SELECT rg.batch_limit_cost($1, $2);
 
 -- name: job_cost
--- All attempts of a job, that which runs included.
-SELECT coalesce(sum(rg.attempt_cost(w.price_hour_micros, w.slots, t.until - t.since)), 0)::bigint
-FROM (
-	SELECT worker_id, started_at AS since, finished_at AS until FROM rg.attempt
-	WHERE job_id = $1 AND started_at IS NOT NULL
-	UNION ALL
-	SELECT worker_id, claimed_at, clock_timestamp() FROM rg.lease WHERE job_id = $1
-) t JOIN rg.worker w ON w.id = t.worker_id;
+SELECT rg.job_cost($1);
 
 -- name: cost_estimate
 -- The median run of the last 100 completed attempts of that runtime in 30 days (microseconds; NULL: none
--- known), their number, and the first choice that is sold: its price of an hour, its slots, its name.
-SELECT e.median_us, e.count, c.price_hour_micros, c.slots, c.server_type || ' in ' || c.location
+-- known), their number, and the first choice that is sold: its price of an hour, how long that is, its
+-- slots, its name.
+SELECT e.median_us, e.count, c.price_hour_micros, c.hour_ms, c.slots, c.server_type || ' in ' || c.location
 FROM (
 	SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY run_us) AS median_us, count(*) AS count FROM (
 		SELECT (extract(epoch FROM a.finished_at - a.started_at) * 1000000)::bigint AS run_us

@@ -65,7 +65,8 @@ SELECT server_type, location, (extract(epoch FROM until_at) * 1000000)::bigint, 
 FROM rg.cooling WHERE until_at > clock_timestamp();
 
 -- name: fleet_intend
-SELECT id, login FROM rg.fleet_intend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+SELECT id, login FROM rg.fleet_intend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+	$14);
 
 -- name: fleet_record_server
 SELECT rg.fleet_record_server($1, $2, $3, $4, $5::bigint[], $6, $7, $8);

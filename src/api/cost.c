@@ -15,11 +15,9 @@
 #include "core/runtime.h"
 #include "store/queries.h"
 
-#define DATE_BYTES	  11
-#define DAYS_DEFAULT	  7
-#define WARN_PERCENT	  80
-#define ESTIMATE_MICROS	  INT64_C(60000000) /* of a run, while nothing is known: a minute */
-#define HOUR_MICROS_TOTAL INT64_C(3600000000)
+#define DATE_BYTES	11
+#define DAYS_DEFAULT	7
+#define ESTIMATE_MICROS INT64_C(60000000) /* of a run, while nothing is known: a minute */
 
 /* "2026-11-23", or the day that lies `days_ago` before today when the parameter is absent. */
 static int read_day(const struct request *request, const char *name, unsigned days_ago,
@@ -70,23 +68,11 @@ static int days_json(const struct request *request, struct pg *pg, json_t **ret,
 enum month_column {
 	MONTH_COST,
 	MONTH_LIMIT,
-	MONTH_IS_HELD,
+	MONTH_STATUS,
 	MONTH_RUNNING,
 	MONTH_FLEET_PAID,
 	MONTH_FLEET_USED,
 };
-
-static const char *limit_status(const PGresult *result)
-{
-	int64_t cost = pg_get_i64(result, 0, MONTH_COST);
-	int64_t limit = pg_get_i64(result, 0, MONTH_LIMIT);
-
-	if (pg_get_text_or_null(result, 0, MONTH_LIMIT) == NULL)
-		return "unlimited";
-	if (pg_get_bool(result, 0, MONTH_IS_HELD) || cost >= limit)
-		return "held";
-	return cost / WARN_PERCENT >= limit / 100 ? "warning" : "ok";
-}
 
 static int month_json(const struct request *request, struct pg *pg, json_t **ret, struct error *err)
 {
@@ -101,9 +87,10 @@ static int month_json(const struct request *request, struct pg *pg, json_t **ret
 	*ret = json_pack("{s:o, s:o, s:o, s:s, s:{s:I, s:I, s:I}}", "cost_micros",
 			 column_number(result, 0, MONTH_COST), "running_micros",
 			 column_number(result, 0, MONTH_RUNNING), "monthly_limit_micros",
-			 column_number(result, 0, MONTH_LIMIT), "status", limit_status(result),
-			 "fleet", "paid_micros", (json_int_t)paid, "jobs_micros", (json_int_t)used,
-			 "idle_micros", (json_int_t)(paid > used ? paid - used : 0));
+			 column_number(result, 0, MONTH_LIMIT), "status",
+			 pg_get_text(result, 0, MONTH_STATUS), "fleet", "paid_micros",
+			 (json_int_t)paid, "jobs_micros", (json_int_t)used, "idle_micros",
+			 (json_int_t)(paid - used));
 	CHECK(*ret != NULL);
 	return 0;
 }
@@ -154,6 +141,7 @@ enum estimate_column {
 	ESTIMATE_MEDIAN_US,
 	ESTIMATE_COUNT,
 	ESTIMATE_PRICE_HOUR,
+	ESTIMATE_HOUR_MS,
 	ESTIMATE_SLOTS,
 	ESTIMATE_CHOICE,
 };
@@ -164,7 +152,8 @@ static json_t *estimate_json(const PGresult *result, uint64_t jobs)
 	int64_t run_us = is_known ? pg_get_i64(result, 0, ESTIMATE_MEDIAN_US) : ESTIMATE_MICROS;
 	int64_t price = pg_get_i64(result, 0, ESTIMATE_PRICE_HOUR);
 	int64_t slots = pg_get_i64(result, 0, ESTIMATE_SLOTS);
-	double hours = (double)run_us * (double)jobs / (double)HOUR_MICROS_TOTAL;
+	int64_t hour_ms = pg_get_i64(result, 0, ESTIMATE_HOUR_MS);
+	double hours = (double)run_us * (double)jobs / 1000 / (double)(hour_ms > 0 ? hour_ms : 1);
 	double cost = hours * (double)price / (double)(slots > 0 ? slots : 1);
 
 	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "jobs", (json_int_t)jobs, "run_us",

@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "conf/conninfo.h"
+#include "core/billing.h"
 #include "core/fleet_hour.h"
 #include "orchestrator/fleet_rows.h"
 #include "store/queries.h"
@@ -119,6 +120,12 @@ static void random_name(const char *prefix, char out[FLEET_SERVER_NAME_BYTES])
 	out[bytes] = '\0';
 }
 
+/* 0: nothing is billed. */
+static int64_t hour_of(uint64_t hour_ms)
+{
+	return hour_ms > 0 ? (int64_t)hour_ms : BILLING_HOUR_US / 1000;
+}
+
 static int store_intend(void *context, int64_t fence, const struct fleet_choice *choice,
 			uint32_t slots, const struct fleet_note *note, struct fleet_intent *ret,
 			struct error *err)
@@ -143,6 +150,8 @@ static int store_intend(void *context, int64_t fence, const struct fleet_choice 
 	pg_param_i64(&params, (int64_t)choice->cpu_millis);
 	pg_param_i64(&params, (int64_t)choice->memory_bytes);
 	pg_param_i64(&params, choice->price_hour_micros);
+	pg_param_i64(&params,
+		     options->hour_ms > 0 ? (int64_t)options->hour_ms : BILLING_HOUR_US / 1000);
 	pg_param_i64(&params, slots);
 	pg_param_bool(&params, options->sized);
 	param_note(&params, note);
@@ -369,7 +378,7 @@ void fleet_store_resign(struct fleet_store_pg *store)
 /* Publication ------------------------------------------------------------------------------------
  */
 
-static json_t *choices_json(const struct fleet_world *world, uint32_t slots)
+static json_t *choices_json(const struct fleet_world *world, const struct fleet_policy *policy)
 {
 	json_t *choices = json_array();
 
@@ -377,14 +386,16 @@ static json_t *choices_json(const struct fleet_world *world, uint32_t slots)
 		const struct fleet_choice *choice = &world->choices[i];
 
 		CHECK(json_array_append_new(
-			      choices, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:b}",
-						 "position", (json_int_t)i, "server_type",
-						 choice->server_type, "location", choice->location,
-						 "cpu_millis", (json_int_t)choice->cpu_millis,
-						 "memory_bytes", (json_int_t)choice->memory_bytes,
-						 "slots", (json_int_t)slots, "price_hour_micros",
-						 (json_int_t)choice->price_hour_micros, "withdrawn",
-						 choice->withdrawn)) == 0);
+			      choices,
+			      json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "position",
+					(json_int_t)i, "server_type", choice->server_type,
+					"location", choice->location, "cpu_millis",
+					(json_int_t)choice->cpu_millis, "memory_bytes",
+					(json_int_t)choice->memory_bytes, "slots",
+					(json_int_t)policy->slots, "price_hour_micros",
+					(json_int_t)choice->price_hour_micros, "hour_ms",
+					(json_int_t)hour_of(policy->hour_ms), "withdrawn",
+					choice->withdrawn)) == 0);
 	}
 	return choices;
 }
@@ -427,7 +438,7 @@ int fleet_store_publish(struct fleet_store_pg *store, const struct fleet_world *
 			struct error *err)
 {
 	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
-	CLEANUP(cleanup_json) json_t *choices_array = choices_json(world, policy->slots);
+	CLEANUP(cleanup_json) json_t *choices_array = choices_json(world, policy);
 	CLEANUP(cleanup_json) json_t *waits_array = waits_json(world, plan);
 	CLEANUP(cleanup_json) json_t *limits_object = limits_json(world, policy);
 	CLEANUP(cleanup_free) char *choices = json_to_text(choices_array);

@@ -18,6 +18,7 @@ struct fleet_store_options {
 	const char *worker_conninfo; /* how workers reach the database, without a login; borrowed */
 	const char *name_prefix;     /* of workers and their servers: "rgrid-worker-"; borrowed */
 	bool sized;		     /* jobs that are too large for a worker are left to others */
+	uint64_t hour_ms;	     /* what prices are for, as the policy has it; 0: an hour */
 };
 
 struct fleet_store_pg;

@@ -237,7 +237,8 @@ static int open_fleet(struct orchestrator *self, struct error *err)
 	const struct orchestrator_options *options = self->options;
 	struct fleet_store_options store_options = {.worker_conninfo = options->worker_conninfo,
 						    .name_prefix = options->name_prefix,
-						    .sized = options->local == NULL};
+						    .sized = options->local == NULL,
+						    .hour_ms = options->policy.hour_ms};
 	const struct fleet_cloud *cloud = options->cloud;
 
 	self->pg = pg_new(options->conninfo);

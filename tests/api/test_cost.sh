@@ -15,21 +15,20 @@ submit() { post /api/v1/jobs "${1:-$SPEC}" && jq -r .id "$TEST_DIR/body"; }
 tick() { sql "SELECT * FROM rg.tick()" >/dev/null; }
 project=$(sql "SELECT id FROM rg.project WHERE name = 'one'")
 
-# A worker with two slots at 0.0088 euros an hour, that ran a job for half an hour yesterday.
-worker=$(sql "INSERT INTO rg.worker (name, login, state, slots, price_hour_micros, joined_at, last_seen)
-	VALUES ('w', 'rgrid_w_test', 2, 2, 8800, now(), now()) RETURNING id")
-ran() { # job duration [how long ago it ended]
+# A worker with two slots at 0.0088 euros an hour of a minute, for each job that has ended just now.
+ran() { # job duration
 	sql "DELETE FROM rg.ready WHERE job_id = $1;
+		WITH w AS (INSERT INTO rg.worker (name, login, state, slots, price_hour_micros, hour_ms,
+				server_created_at, joined_at, last_seen)
+			VALUES ('w$1', 'rgrid_w_$1', 2, 2, 8800, 60000, clock_timestamp() - interval '$2',
+				now(), now()) RETURNING *)
 		INSERT INTO rg.attempt (job_id, attempt, outcome, final, worker_id, started_at, finished_at)
-		VALUES ($1, 1, 1, true, $worker, now() - interval '${3-1 minute}' - interval '$2',
-			now() - interval '${3-1 minute}')"
+		SELECT $1, 1, 1, true, id, server_created_at, server_created_at + interval '$2' FROM w"
 }
 number_of() { sql "SELECT max(id) FROM rg.job WHERE project_id = $project"; }
 
 job=$(submit)
-sql "UPDATE rg.grid SET cost_folded_at = now() - interval '1 hour'"
-ran "$(number_of)" '30 minutes'
-tick
+ran "$(number_of)" '30 s'
 req GET "/api/v1/jobs/$job"
 has "a job costs its share of the worker's time" .cost_micros 2200
 req GET /api/v1/cost
@@ -37,16 +36,17 @@ is "costs are shown" 200
 has "by day" '[.days[] | [.attempts, .cost_micros]]' '[[1,2200]]'
 has "and for the month" .month.cost_micros 2200
 has "without a limit" '[.month.status, .month.monthly_limit_micros]' '["unlimited",null]'
-tick
+folded() { tick && [ "$(sql "SELECT count(*) FROM rg.cost_day")" = "$1" ]; }
+check "it is added up" wait_until 20 folded 1
 req GET /api/v1/cost
-has "each attempt counts once" .month.cost_micros 2200
+has "each attempt counts once" '[[.days[] | [.attempts, .run_us, .cost_micros]], .month.cost_micros]' '[[[1,30000000,2200]],2200]'
 KEY=$TWO
 req GET /api/v1/cost
 has "another project sees its own only" .month.cost_micros 0
 KEY=$ONE
 
 # The fleet's bill, and what was idle of it
-sql "INSERT INTO rg.cost_ledger VALUES (77, 0, $worker, now() - interval '2 minutes', 8800)"
+sql "INSERT INTO rg.cost_ledger VALUES (77, 0, 1, now(), 8800)"
 req GET /api/v1/cost
 has "idle is what nobody used" .month.fleet '{"paid_micros":8800,"jobs_micros":2200,"idle_micros":6600}'
 
@@ -73,7 +73,7 @@ tick
 check_output "which is noted once" 1 sql "SELECT count(*) FROM rg.event WHERE kind = 'project.warned'"
 submit >/dev/null
 ended=$(number_of)
-ran "$ended" '5 minutes' '0 s'
+ran "$ended" '5 s'
 tick
 req GET /api/v1/cost
 has "what has ended at this moment counts" '[.month.status, .month.cost_micros]' '["held",2566]'
@@ -104,15 +104,15 @@ check_output "all go on, the batch within its own limit" "4 1" \
 	sql "SELECT (SELECT count(*) FROM rg.ready) || ' ' || (SELECT count(*) FROM rg.parked)"
 
 # A batch's own limit
+batch_costs() { tick && [ "$(sql "SELECT cost_micros FROM rg.batch ORDER BY id DESC LIMIT 1")" = "$1" ]; }
 post /api/v1/batches "{\"max_cost_micros\":3000,\"jobs\":[$SPEC,$SPEC,$SPEC]}"
 is "a batch with a limit" 201
 batch=$(jq -r .id "$TEST_DIR/body")
 first=$(sql "SELECT job_id FROM rg.ready JOIN rg.job j ON j.id = job_id WHERE batch_id = (SELECT max(id) FROM rg.batch) ORDER BY 1 LIMIT 1")
-sql "UPDATE rg.grid SET cost_folded_at = now() - interval '1 hour'; DELETE FROM rg.cost_day"
-ran "$first" '50 minutes'
+ran "$first" '50 s'
 sql "UPDATE rg.attempt SET batch_id = (SELECT max(id) FROM rg.batch) WHERE job_id = $first"
 tick
-tick
+check "what it cost is added up" wait_until 20 batch_costs 3666
 req GET "/api/v1/batches/$batch"
 has "when it is reached the rest is cancelled" '[.cost_micros, .max_cost_micros, .counts.cancelled]' '[3666,3000,2]'
 post /api/v1/batches "{\"max_cost_micros\":0,\"jobs\":[$SPEC]}"
@@ -138,14 +138,58 @@ KEY=$ONE
 
 # Estimates
 req GET "/api/v1/estimate?runtime=bash&jobs=10"
-has "from the runs that were" '[.run_us, .known_runs, .cost_micros, .server]' '[1800000000,2,0,null]'
-sql "INSERT INTO rg.fleet_choice VALUES (0, 'cx22', 'nbg1', 1, 1, 2, 1, true), (1, 'cx23', 'nbg1', 2000, 4294967296, 2, 8800, false)"
+has "from the runs that were" '[.run_us, .known_runs, .cost_micros, .server]' '[30000000,2,0,null]'
+sql "INSERT INTO rg.fleet_choice VALUES (0, 'cx22', 'nbg1', 1, 1, 2, 1, true), (1, 'cx23', 'nbg1', 2000, 4294967296, 2, 8800, false); UPDATE rg.fleet_choice SET hour_ms = 60000"
 req GET "/api/v1/estimate?runtime=bash&jobs=10"
-has "with the price of what is sold" '[.cost_micros, .server]' '[22000,"cx23 in nbg1"]'
+has "with the price of what is sold, whose hour is a minute" '[.cost_micros, .server]' '[22000,"cx23 in nbg1"]'
 req GET "/api/v1/estimate?runtime=cobol"
 is "of an unknown runtime: no" 400
 req GET "/api/v1/estimate?runtime=bash&jobs=0"
 is "of no jobs: no" 400
 
+# A worker with three slots that lived over the end of a month, with hours of seven seconds: jobs back to back,
+# of awkward lengths. Each hour of the ledger is divided to the micro-euro.
+sql "UPDATE rg.grid SET cost_folded_at = date_trunc('month', now(), 'UTC') - interval '1 day', cost_fold_at = NULL;
+	DELETE FROM rg.cost_day; DELETE FROM rg.cost_ledger; DELETE FROM rg.attempt;
+	INSERT INTO rg.worker (name, login, state, slots, price_hour_micros, hour_ms, server_id, server_created_at,
+		joined_at, ended_at)
+	VALUES ('old', 'rgrid_w_old', 4, 3, 8801, 7000, 88, date_trunc('month', now(), 'UTC') - interval '30 s', now(), now());
+	INSERT INTO rg.cost_ledger SELECT 88, n, w.id, w.server_created_at + n * interval '7 s', 8801
+		FROM rg.worker w, generate_series(0, 9) n WHERE w.name = 'old';
+	WITH jobs AS (INSERT INTO rg.job (id, project_id, spec)
+			SELECT rg.new_id(), $project, '{}' FROM generate_series(1, 60) RETURNING id),
+		placed AS (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM jobs)
+	INSERT INTO rg.attempt (job_id, attempt, outcome, final, worker_id, started_at, finished_at)
+	SELECT p.id, 1, 1, true, w.id, w.server_created_at + (p.n / 3) * interval '3.333333 s',
+		w.server_created_at + (p.n / 3 + 1) * interval '3.333333 s' - (p.n % 3) * interval '0.123457 s'
+	FROM placed p, rg.worker w WHERE w.name = 'old'"
+day_sums() { sql "SELECT string_agg(cost_micros::text, ' ' ORDER BY day) FROM rg.cost_day"; }
+# What the shares of the three slots must be: the first takes all of the time, the others leave gaps.
+shares=$(python3 - <<'PY'
+sums = [0, 0]
+for n in range(60):
+    since, until = n // 3 * 3333333, (n // 3 + 1) * 3333333 - n % 3 * 123457
+    for hour in range(10):
+        part = min(until, (hour + 1) * 7000000) - max(since, hour * 7000000)
+        sums[hour >= 5] += 8801 * max(part, 0) // (7000000 * 3)
+print(*sums)
+PY
+)
+shares_are() { tick && [ "$(day_sums)" = "$shares" ]; }
+check "shares are of each paid hour, rounded down, on the day on which it began" wait_until 20 shares_are
+check_output "the jobs cost what the days have" "$((${shares% *} + ${shares#* }))" \
+	sql "SELECT sum(rg.job_cost(a.job_id)) FROM rg.attempt a JOIN rg.worker w ON w.id = a.worker_id WHERE w.name = 'old'"
+req GET /api/v1/cost
+has "jobs and idle time are the month's bill" '.month.fleet | [.paid_micros, .jobs_micros, .paid_micros - .jobs_micros - .idle_micros]' \
+	"[$((8801 * 5)),${shares#* },0]"
+check "no hour gives more than it cost" [ "${shares#* }" -le $((8801 * 5)) ]
+
+# A worker holds more leases than slots: what it has fetched ahead costs nothing yet.
+sql "INSERT INTO rg.worker (name, login, state, slots, price_hour_micros, hour_ms, server_created_at, joined_at, last_seen)
+	VALUES ('ahead', 'rgrid_w_ahead', 2, 1, 8800, 60000, now() - interval '30 s', now(), now());
+	INSERT INTO rg.lease (job_id, attempt, token, worker_id, incarnation, claimed_at)
+	SELECT q.id, 1, 1, w.id, 0, now() - interval '20 s'
+	FROM (SELECT id FROM rg.job WHERE spec::text = '{}' ORDER BY id LIMIT 5) q, rg.worker w WHERE w.name = 'ahead'"
+check_output "those on slots alone are paid for" 1 sql "SELECT count(*) FROM rg.cost_running()"
 check "SIGTERM ends it well" api_stop
 tap_end

@@ -79,6 +79,10 @@ check_output "each was paid for one hour" "3 1" sql "SELECT count(*) || ' ' || m
 check_output "the ledger is the bill, to the micro-euro" "$(workers_bill)" sql "SELECT sum(price_micros) FROM rg.cost_ledger"
 of_the_fleet() { rgrid cost --json | jq -r '.month.fleet | "\(.paid_micros) \(.jobs_micros + .idle_micros)"'; }
 check_output "and what the user is told, jobs and idle time together" "$(workers_bill) $(workers_bill)" of_the_fleet
+jobs_cost() { rgrid cost --json | jq -r '.month.fleet.jobs_micros'; }
+shares=$(sql "SELECT sum(rg.job_cost(id)) FROM rg.job")
+check "jobs have used some of it" [ "$shares" -gt 0 ]
+check_output "which is the sum of what each cost" "$shares" jobs_cost
 ended() { is 0 sql "SELECT count(*) FROM rg.worker WHERE state <> 4"; }
 check "every worker's row says terminated" wait_until 30 ended
 check "their logins are gone" wait_until 30 is 0 sql "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rgrid\\_w%' AND rolname <> 'rgrid_worker'"

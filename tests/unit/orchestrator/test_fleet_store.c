@@ -35,7 +35,8 @@ static void bench_open(struct bench *bench)
 	struct fleet_store_options options = {.pg = bench->pg,
 					      .worker_conninfo = bench->conninfo,
 					      .name_prefix = "test-",
-					      .sized = true};
+					      .sized = true,
+					      .hour_ms = 60000};
 	bench->store_pg = fleet_store_pg_new(&options, &bench->store);
 	fleet_world_init(&bench->world);
 }
@@ -368,5 +369,7 @@ TEST(started_hours_are_booked_once)
 	EXPECT(bench.world.spent_micros >= 8800);
 	EXPECT_INT(test_ask_i64(bench.admin, "SELECT sum(price_micros) FROM rg.cost_ledger"),
 		   2 * 8800);
+	/* Shares of jobs divide by the hour that the price is for. */
+	EXPECT_INT(test_ask_i64(bench.admin, "SELECT hour_ms FROM rg.worker"), 60000);
 	free(intent.login);
 }
