@@ -18,7 +18,13 @@ CREATE FUNCTION rg.jobs_reopen(p_batch bigint, p_job bigint[], p_attempt integer
 LANGUAGE plpgsql
 AS $$
 BEGIN
-	IF EXISTS (SELECT FROM rg.batch b WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL) THEN
+	IF EXISTS (SELECT FROM rg.job j JOIN rg.project p ON p.id = j.project_id
+			WHERE j.id = p_job[1] AND p.held_at IS NOT NULL) THEN
+		INSERT INTO rg.delayed (job_id, attempt, gate_id, run_at, reason)
+		SELECT i.job_id, i.attempt, (SELECT b.id FROM rg.batch b
+			WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL), 'infinity', rg.hold_reason()
+		FROM unnest(p_job, p_attempt) AS i (job_id, attempt);
+	ELSIF EXISTS (SELECT FROM rg.batch b WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL) THEN
 		PERFORM rg.gate_enter(p_batch, p_job, p_attempt);
 	ELSE
 		INSERT INTO rg.ready (job_id, attempt)

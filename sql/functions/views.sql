@@ -1,7 +1,7 @@
 -- What the API shows of jobs and batches. Read by single statements, so that one snapshot decides: a
 -- job stands in exactly one of ready, delayed, parked and lease, or has ended.
 
-DROP VIEW IF EXISTS rg.job_view, rg.batch_view;
+DROP VIEW IF EXISTS rg.job_view, rg.batch_view, rg.project_limit;
 
 -- The order of the columns is fixed by enum job_column in src/api/job_view.h.
 -- state: src/core/job.h. place: 1 ready, 2 delayed, 3 parked, 4 leased, NULL ended.
@@ -51,6 +51,16 @@ LEFT JOIN LATERAL (
 	SELECT g.parallel_limit FROM rg.batch g WHERE p.place = 3 AND g.id = j.batch_id
 ) b ON true;
 
+-- How each project stands to its monthly limit, as the last tick saw it: rg.limit_status() without the sum.
+CREATE VIEW rg.project_limit AS
+SELECT p.id, CASE
+		WHEN p.monthly_limit_micros IS NULL THEN 'unlimited'
+		WHEN p.held_at IS NOT NULL THEN 'held'
+		WHEN p.warned_at >= date_trunc('month', now(), 'UTC') THEN 'warning'
+		ELSE 'ok'
+	END AS status
+FROM rg.project p;
+
 CREATE VIEW rg.batch_view AS
 SELECT b.id, b.project_id, b.name, b.labels, b.parallel_limit, b.max_fails,
 	(extract(epoch FROM b.created_at) * 1000000)::bigint AS created_us,
@@ -60,7 +70,7 @@ SELECT b.id, b.project_id, b.name, b.labels, b.parallel_limit, b.max_fails,
 	b.completed + d.completed AS completed,
 	b.failed + d.failed AS failed,
 	b.cancelled + d.cancelled AS cancelled,
-	b.cost_micros, b.max_cost_micros
+	b.cost_micros, b.max_cost_micros, n.status AS limit_status
 FROM rg.batch b
 CROSS JOIN LATERAL (
 	SELECT coalesce(sum(c.total), 0) AS total, coalesce(sum(c.completed), 0) AS completed,
@@ -69,4 +79,5 @@ CROSS JOIN LATERAL (
 ) d
 LEFT JOIN (
 	SELECT batch_id, count(*) AS running FROM rg.lease WHERE batch_id IS NOT NULL GROUP BY batch_id
-) l ON l.batch_id = b.id;
+) l ON l.batch_id = b.id
+LEFT JOIN rg.project_limit n ON n.id = b.project_id;

@@ -1,12 +1,14 @@
 -- API keys.
 
 -- name: key_find
--- Everything that decides whether the key with label $1 is good, and whether its last use is to be noted.
+-- Everything that decides whether the key with label $1 is good, whether its last use is to be noted,
+-- and how its project stands to its limit.
 SELECT k.key_sha256, k.project_id, p.name, k.scopes, k.name,
 	(extract(epoch FROM k.expires_at - now()) * 1000)::bigint,
 	k.revoked_at IS NOT NULL,
-	coalesce(k.last_used_at < now() - interval '1 minute', true)
+	coalesce(k.last_used_at < now() - interval '1 minute', true), l.status
 FROM rg.api_key k JOIN rg.project p ON p.id = k.project_id
+JOIN rg.project_limit l ON l.id = k.project_id
 WHERE k.label = $1;
 
 -- name: key_touch

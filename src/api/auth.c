@@ -90,6 +90,16 @@ void auth_forget(struct auth *auth, const char *label)
 	CHECK(pthread_mutex_unlock(&auth->mutex) == 0);
 }
 
+void auth_forget_project(struct auth *auth, int64_t project_id)
+{
+	CHECK(pthread_mutex_lock(&auth->mutex) == 0);
+	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
+		if (auth->cache[i].identity.project_id == project_id)
+			auth->cache[i].identity.kind = IDENTITY_NONE;
+	}
+	CHECK(pthread_mutex_unlock(&auth->mutex) == 0);
+}
+
 enum key_column {
 	KEY_SHA256,
 	KEY_PROJECT_ID,
@@ -99,6 +109,7 @@ enum key_column {
 	KEY_LEFT_MS,
 	KEY_IS_REVOKED,
 	KEY_IS_STALE,
+	KEY_LIMIT_STATUS,
 };
 
 static int refuse(struct error *err, const char *why)
@@ -129,6 +140,8 @@ static int accept_row(const PGresult *row, const uint8_t key_sha256[SHA256_BYTES
 	(void)snprintf(identity->name, sizeof(identity->name), "%s", pg_get_text(row, 0, KEY_NAME));
 	(void)snprintf(identity->project_name, sizeof(identity->project_name), "%s",
 		       pg_get_text(row, 0, KEY_PROJECT_NAME));
+	(void)snprintf(identity->limit_status, sizeof(identity->limit_status), "%s",
+		       pg_get_text(row, 0, KEY_LIMIT_STATUS));
 	*ret_good_until_ms =
 		now_ms + (expires && left_ms < CACHE_MS ? (uint64_t)left_ms : CACHE_MS);
 	return 0;

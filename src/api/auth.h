@@ -14,6 +14,8 @@
 
 enum identity_kind { IDENTITY_NONE = 0, IDENTITY_KEY, IDENTITY_WORKER };
 
+#define LIMIT_STATUS_BYTES 16
+
 struct identity {
 	enum identity_kind kind;
 	/* a key */
@@ -22,6 +24,7 @@ struct identity {
 	char label[API_KEY_LABEL_BYTES];
 	char name[LIMIT_NAME_BYTES + 1];
 	char project_name[LIMIT_NAME_BYTES + 1];
+	char limit_status[LIMIT_STATUS_BYTES]; /* as GET /api/v1/cost has it, some seconds old */
 	/* a worker */
 	int64_t worker_id;
 	uint8_t secret_sha256[SHA256_BYTES];
@@ -38,3 +41,5 @@ MUST_CHECK int auth_identify(struct auth *auth, const char *authorization, struc
 			     struct error *err);
 /* Drops what is remembered of a key that was just revoked. */
 void auth_forget(struct auth *auth, const char *label);
+/* Drops what is remembered of keys of a project, whose limit has changed. */
+void auth_forget_project(struct auth *auth, int64_t project_id);

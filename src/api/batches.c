@@ -34,6 +34,7 @@ enum batch_column {
 	BATCH_CANCELLED,
 	BATCH_COST_MICROS,
 	BATCH_MAX_COST_MICROS,
+	BATCH_LIMIT_STATUS,
 };
 
 static const char *batch_state(const PGresult *result, int row, int64_t left)
@@ -61,7 +62,7 @@ static json_t *batch_json(const PGresult *result, int row)
 		"failed", column_number(result, row, BATCH_FAILED), "cancelled",
 		column_number(result, row, BATCH_CANCELLED));
 	json_t *json = json_pack(
-		"{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+		"{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 		column_id(result, row, BATCH_ID, ID_BATCH), "name",
 		column_text(result, row, BATCH_NAME), "state", batch_state(result, row, left),
 		"parallel", column_number(result, row, BATCH_PARALLEL_LIMIT), "max_fails",
@@ -69,7 +70,8 @@ static json_t *batch_json(const PGresult *result, int row)
 		column_time(result, row, BATCH_CREATED_US), "labels",
 		column_json(result, row, BATCH_LABELS, json_object()), "counts", counts,
 		"cost_micros", column_number(result, row, BATCH_COST_MICROS), "max_cost_micros",
-		column_number(result, row, BATCH_MAX_COST_MICROS));
+		column_number(result, row, BATCH_MAX_COST_MICROS), "limit_status",
+		column_text(result, row, BATCH_LIMIT_STATUS));
 
 	CHECK(json != NULL);
 	return json;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/auth.h"
 #include "api/job_view.h"
 #include "api/page.h"
 #include "api/refuse.h"
@@ -133,6 +134,7 @@ int cost_limit_put(struct request *request, struct reply *reply, struct error *e
 	if (pg_do(db.pg, &query_cost_limit_set, &params, NULL, err) < 0 ||
 	    month_json(request, db.pg, &month, err) < 0)
 		return -1;
+	auth_forget_project(request->server->auth, request->who.project_id);
 	waker_wake(request->server->waker);
 	return reply_json(reply, MHD_HTTP_OK, month);
 }

@@ -30,13 +30,19 @@ static void append_state(struct follow_progress *progress, const PGresult *rows,
 	int64_t state = pg_get_i64(rows, row, FOLLOW_JOB + JOB_COLUMN_STATE);
 	int64_t attempt = pg_get_i64(rows, row, FOLLOW_JOB + JOB_COLUMN_ATTEMPT);
 
-	if (state == progress->told_state && attempt == progress->told_attempt)
+	bool held = pg_get_i64(rows, row, FOLLOW_JOB + JOB_COLUMN_PLACE) == PLACE_DELAYED &&
+		    pg_get_text_or_null(rows, row, FOLLOW_JOB + JOB_COLUMN_RUN_AT_US) == NULL;
+
+	if (state == progress->told_state && attempt == progress->told_attempt &&
+	    held == progress->told_held)
 		return;
+	progress->told_held = held;
 	progress->told_state = state;
 	progress->told_attempt = attempt;
 	append_event(out, progress, "state",
-		     json_pack("{s:s, s:I, s:o}", "state", job_state_name((enum job_state)state),
-			       "attempt", (json_int_t)attempt, "reason",
+		     json_pack("{s:s, s:I, s:b, s:o}", "state",
+			       job_state_name((enum job_state)state), "attempt",
+			       (json_int_t)attempt, "held", held, "reason",
 			       job_view_reason(rows, row, FOLLOW_JOB)));
 }
 

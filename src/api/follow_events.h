@@ -10,6 +10,7 @@
 struct follow_progress {
 	struct log_position position;
 	unsigned streams;
+	bool told_held;
 	int64_t told_state; /* of the last state event; 0: none yet */
 	int64_t told_attempt;
 };

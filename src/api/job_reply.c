@@ -62,12 +62,13 @@ int job_reply_get(const struct request *request, struct pg *pg, int64_t id, cons
 		return -1;
 	if (add_cost(pg, id, job, err) < 0)
 		return -1;
+	(void)json_object_set_new(job, "limit_status", json_string(request->who.limit_status));
 	(void)json_object_set_new(job, "spec",
 				  column_json(result, 0, JOB_COLUMN_COUNT, json_null()));
 	return reply_json(reply, MHD_HTTP_OK, TAKE_PTR(job));
 }
 
-int job_reply_created(struct reply *reply, int64_t id, json_t *spec)
+int job_reply_created(struct reply *reply, int64_t id, json_t *spec, const char *limit_status)
 {
 	char id_text[ID_TEXT_BYTES];
 	char created_at[CLOCK_RFC3339_BYTES];
@@ -78,13 +79,13 @@ int job_reply_created(struct reply *reply, int64_t id, json_t *spec)
 	id_format(ID_JOB, id, id_text);
 	json_t *job = json_pack(
 		"{s:s, s:n, s:n, s:O, s:s, s:s, s:s, s:n, s:n, s:i, s:n, s:n, s:n, "
-		"s:n, s:[], s:n, s:{s:n, s:n}, s:o, s:i, s:O}",
+		"s:n, s:[], s:n, s:{s:n, s:n}, s:o, s:i, s:O, s:s}",
 		"id", id_text, "batch_id", "batch_index", "name", name != NULL ? name : json_null(),
 		"state", job_state_name(JOB_QUEUED), "reason", JOB_REASON_WAITING, "created_at",
 		created_at, "started_at", "finished_at", "attempt", 1, "outcome", "exit_code",
 		"message", "worker_id", "unenforced", "usage", "log_bytes", "stdout", "stderr",
 		"labels", json_is_object(labels) ? json_incref(labels) : json_object(),
-		"cost_micros", 0, "spec", spec);
+		"cost_micros", 0, "spec", spec, "limit_status", limit_status);
 
 	return reply_json(reply, MHD_HTTP_CREATED, job);
 }

@@ -32,7 +32,8 @@ static int submitted(struct request *request, struct reply *reply, struct error 
 	}
 	switch (submission->status) {
 	case SUBMISSION_CREATED:
-		return job_reply_created(reply, submission->job_id, request->json);
+		return job_reply_created(reply, submission->job_id, request->json,
+					 request->who.limit_status);
 	case SUBMISSION_REPLAYED: {
 		CLEANUP(cleanup_request_db) struct request_db db = request_db_take(request);
 

@@ -8,6 +8,7 @@
 #include "cli/job_view.h"
 #include "cli/outputs.h"
 #include "cli/progress.h"
+#include "cli/spending.h"
 #include "cli/verdict.h"
 #include "cli/watch.h"
 
@@ -29,7 +30,9 @@ struct batch_watch {
 	struct outputs outputs;
 	struct progress progress;
 	struct eta eta;
-	char *cursor; /* of the results; NULL before the first page */
+	struct spending spending;
+	char *why_cancelled; /* the message of the first job that was; NULL: none */
+	char *cursor;	     /* of the results; NULL before the first page */
 	uint64_t started_ms;
 	uint64_t plain_at_ms; /* when a plain line was last printed */
 	uint64_t redrawn_ms;
@@ -57,6 +60,7 @@ static void batch_watch_release(struct batch_watch *watch)
 {
 	outputs_release(&watch->outputs);
 	free(watch->cursor);
+	free(watch->why_cancelled);
 }
 
 /* The name that a job's outputs go by: its own if it is a usable path, else its place in the batch.
@@ -153,6 +157,9 @@ static void take_result(struct batch_watch *watch, const json_t *job)
 		error_wrap(&err, "cannot fetch the outputs of %s", name);
 		terminal_error(watch->session->terminal, &err);
 	}
+	if (state && str_eq(state, "cancelled") && !watch->why_cancelled &&
+	    api_text(job, "message"))
+		watch->why_cancelled = xstrdup(api_text(job, "message"));
 	if (state && str_eq(state, "failed")) {
 		name_failure(watch, job, name);
 		if (verdict_exit_code(job) == EXIT_RGRID_FAILED)
@@ -175,6 +182,8 @@ static int take_counts(struct batch_watch *watch, struct error *err)
 	watch->counted_ms = clock_boottime_ms();
 	watch->ended = !str_eq(state, "running");
 	progress_read(batch, &watch->progress);
+	if (!watch->ended)
+		spending_note(&watch->spending, watch->session->terminal, batch, watch->batch_id);
 	eta_note(&watch->eta, clock_boottime_ms() - watch->started_ms,
 		 progress_done(&watch->progress));
 	show_progress(watch, true);
@@ -269,6 +278,8 @@ static int summarise(struct batch_watch *watch)
 				      sizeof(duration)),
 		      (unsigned long long)progress->completed, (unsigned long long)progress->failed,
 		      (unsigned long long)progress->cancelled);
+	if (watch->why_cancelled)
+		terminal_note(terminal, "%s", watch->why_cancelled);
 	if (watch->outputs.file_count > 0)
 		terminal_note(terminal, "%llu output files (%s) in %s",
 			      (unsigned long long)watch->outputs.file_count,

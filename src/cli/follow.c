@@ -131,6 +131,8 @@ static void on_state(struct follow *follow, const json_t *event)
 	note_attempt(follow, api_number(event, "attempt"));
 	if (!state || !follow->options->shows_state || follow->has_output)
 		return;
+	if (json_is_true(json_object_get(event, "held")))
+		spending_held(follow->options->spending, follow->terminal, follow->options->job_id);
 	buf_init(&line, QUERY_BYTES_MAX);
 	buf_appendf(&line, "%s%s %s", terminal_err_style(follow->terminal, STYLE_DIM),
 		    follow->options->job_id, state);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "cli/api_client.h"
+#include "cli/spending.h"
 #include "cli/terminal.h"
 
 #define FOLLOW_TAIL_BYTES 8192
@@ -17,7 +18,8 @@ struct follow_options {
 	const char *query; /* further parameters of the first request ("&tail=10"), or NULL */
 	int stdout_fd;	   /* where each stream goes; -1: nowhere */
 	int stderr_fd;
-	bool shows_state; /* why it waits, on a terminal, until there is output */
+	bool shows_state;	   /* why it waits, on a terminal, until there is output */
+	struct spending *spending; /* with shows_state: what the user knows of the limit */
 };
 
 struct follow_result {

@@ -6,6 +6,7 @@
 #include "cli/batch_watch.h"
 #include "cli/interrupt.h"
 #include "cli/run.h"
+#include "cli/spending.h"
 #include "cli/uploads.h"
 #include "cli/watch.h"
 #include "core/limits.h"
@@ -275,6 +276,7 @@ static int submit(const struct batch_build *build, char **ret_id, struct error *
 	CLEANUP(cleanup_json) json_t *more = json_object();
 	CLEANUP(cleanup_json) json_t *batch = NULL;
 	CLEANUP(cleanup_free) char *path = NULL;
+	struct spending spending = {0};
 	size_t count = build->items.texts.count;
 	size_t submitted;
 
@@ -283,6 +285,8 @@ static int submit(const struct batch_build *build, char **ret_id, struct error *
 		return -1;
 	if (!api_text(batch, "id"))
 		return error_set(err, ERR_UNAVAILABLE, "the server's answer is garbled");
+	if (build->call->options->detach) /* else the watch says it */
+		spending_note(&spending, build->session->terminal, batch, api_text(batch, "id"));
 	path = api_path("batches", api_text(batch, "id"), "/jobs");
 	while (submitted < count) {
 		CLEANUP(cleanup_json) json_t *answer = NULL;

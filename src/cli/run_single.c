@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/interrupt.h"
+#include "cli/spending.h"
 #include "cli/stdin_spool.h"
 #include "cli/uploads.h"
 #include "cli/watch.h"
@@ -98,7 +99,8 @@ static int upload(struct session *session, const struct inputs *inputs, bool scr
 	return uploads_send(&uploads, session->api, session->terminal, err);
 }
 
-static int submit(struct session *session, const json_t *job, char **ret_id, struct error *err)
+static int submit(struct session *session, const json_t *job, struct spending *spending,
+		  char **ret_id, struct error *err)
 {
 	CLEANUP(cleanup_json) json_t *answer = NULL;
 
@@ -107,6 +109,7 @@ static int submit(struct session *session, const json_t *job, char **ret_id, str
 	if (!api_text(answer, "id"))
 		return error_set(err, ERR_UNAVAILABLE, "the server's answer is garbled");
 	*ret_id = xstrdup(api_text(answer, "id"));
+	spending_note(spending, session->terminal, answer, *ret_id);
 	return 0;
 }
 
@@ -116,6 +119,7 @@ int run_single(struct session *session, const struct run_call *call, struct erro
 	CLEANUP(cleanup_stdin_spool) struct stdin_spool spool = {.fd = -1};
 	CLEANUP(cleanup_json) json_t *job = NULL;
 	CLEANUP(cleanup_free) char *id = NULL;
+	struct spending spending = {0};
 	const struct runtime *runtime;
 	bool script_inlined;
 	const struct run_options *options = call->options;
@@ -123,6 +127,7 @@ int run_single(struct session *session, const struct run_call *call, struct erro
 		.output_directory = options->output_directory ? options->output_directory : ".",
 		.arguments = call->arguments,
 		.cancel_on_interrupt = options->cancel_on_interrupt,
+		.spending = &spending,
 	};
 
 	if (run_prepare(session, call, &inputs, &runtime, err) != 0)
@@ -135,7 +140,7 @@ int run_single(struct session *session, const struct run_call *call, struct erro
 	if (upload(session, &inputs, script_inlined, &spool, err) != 0)
 		return -1;
 	interrupt_install();
-	if (submit(session, job, &id, err) != 0)
+	if (submit(session, job, &spending, &id, err) != 0)
 		return watch_unsubmitted(session, err);
 	if (options->detach) {
 		CLEANUP(cleanup_free) char *line = xasprintf("%s\n", id);

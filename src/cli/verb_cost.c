@@ -6,6 +6,7 @@
 #include "cli/money.h"
 #include "cli/session.h"
 #include "cli/table.h"
+#include "cli/target.h"
 #include "core/limits.h"
 
 #define TEXT_BYTES_MAX (4 * MIB)
@@ -18,6 +19,10 @@ static void append_days(const json_t *days, const struct terminal *terminal, str
 	const json_t *day;
 	size_t index;
 
+	if (json_array_size(days) == 0) {
+		buf_append_str(out, "no job has run in these days\n");
+		return;
+	}
 	json_array_foreach (days, index, day) {
 		char text[SHORT_BYTES];
 		char money[MONEY_BYTES];
@@ -49,10 +54,11 @@ static void append_month(const json_t *month, struct buf *out)
 	if (json_is_integer(json_object_get(month, "monthly_limit_micros")))
 		append_amount(out, "limit", month, "monthly_limit_micros");
 	if (status && str_eq(status, "held"))
-		buf_append_str(out, "             reached: new jobs wait until it is raised, or "
-				    "the month ends\n");
+		buf_append_str(out,
+			       "             reached: jobs wait until it is raised, or a new month "
+			       "begins; none is lost\n");
 	if (status && str_eq(status, "warning"))
-		buf_append_str(out, "             more than 80 % of it are spent\n");
+		buf_append_str(out, "             80 % of it are spent; at 100 % new jobs wait\n");
 	if (api_number(fleet, "paid_micros") == 0)
 		return;
 	append_amount(out, "fleet's bill", fleet, "paid_micros");
@@ -85,6 +91,38 @@ static int show_cost(struct session *session, const char *since, const char *unt
 	return terminal_write(STDOUT_FILENO, text.data, text.bytes, err);
 }
 
+/* One job or batch. */
+static int show_item(struct session *session, const char *id, bool as_json, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = api_path(target_collection(id), id, "");
+	CLEANUP(cleanup_json) json_t *item = NULL;
+	CLEANUP(cleanup_json) json_t *cost = NULL;
+	CLEANUP(cleanup_buf) struct buf text = {0};
+
+	buf_init(&text, TEXT_BYTES_MAX);
+	if (api_get(session->api, path, &item, err) != 0)
+		return -1;
+	json_t *limit = json_object_get(item, "max_cost_micros");
+	cost = json_pack("{s:O?, s:O?, s:I}", "id", json_object_get(item, "id"), "state",
+			 json_object_get(item, "state"), "cost_micros",
+			 (json_int_t)api_number(item, "cost_micros"));
+	if (target_is_batch(id))
+		json_object_set(cost, "max_cost_micros", limit);
+	if (as_json) {
+		view_json(cost, &text);
+	} else {
+		buf_appendf(&text, "%-12s ", target_is_batch(id) ? "batch" : "job");
+		terminal_clean(&text, api_text(item, "id") ? api_text(item, "id") : "?");
+		buf_append_str(&text, "\nstate        ");
+		terminal_clean(&text, api_text(item, "state") ? api_text(item, "state") : "?");
+		buf_append_char(&text, '\n');
+		append_amount(&text, "cost", item, "cost_micros");
+		if (json_is_integer(limit))
+			append_amount(&text, "limit", item, "max_cost_micros");
+	}
+	return terminal_write(STDOUT_FILENO, text.data, text.bytes, err);
+}
+
 int verb_cost(struct verb_call *call, struct error *err)
 {
 	CLEANUP(cleanup_session) struct session session = {0};
@@ -96,20 +134,28 @@ int verb_cost(struct verb_call *call, struct error *err)
 		OPT_FLAG(0, "json", &as_json, "Print JSON"),
 	};
 	struct opt_command command = {
-		.synopsis = "[options]",
+		.synopsis = "[options] [ID]",
 		.description = "What the project's jobs have cost by day, this month beside its "
-			       "limit, and what the fleet was paid for without being used. A job "
-			       "costs its share of its worker's paid time, net of tax.",
-		.examples = "  rgrid cost\n  rgrid cost --since 2026-11-01 --json\n",
+			       "limit, and what the fleet was paid for without being used; or what "
+			       "one job or batch has cost. A job costs its share of its worker's "
+			       "paid time, net of tax.",
+		.examples = "  rgrid cost\n  rgrid cost --since 2026-11-01 --json\n  rgrid cost "
+			    "last\n",
 		.options = options,
 		.option_count = ARRAY_SIZE(options),
 	};
-	int parsed = verb_parse(call, &command, 0, 0, err);
+	int parsed = verb_parse(call, &command, 0, 1, err);
 
 	if (parsed <= 0)
 		return parsed;
+	if (call->positional_count > 0 && (since || until))
+		return error_set(err, ERR_INVALID,
+				 "--since and --until are for the project's days, "
+				 "not for one job or batch");
 	if (session_open(call, &session, err) != 0)
 		return -1;
+	if (call->positional_count > 0)
+		return show_item(&session, call->positional[0], as_json, err);
 	return show_cost(&session, since, until, as_json, err);
 }
 
@@ -210,9 +256,12 @@ int verb_estimate(struct verb_call *call, struct error *err)
 	(void)format_duration((uint64_t)api_number(answer, "total_run_us") / 1000, amount,
 			      sizeof(amount));
 	buf_appendf(&text, "all          %s on one slot\n", amount);
-	buf_appendf(&text, "cost         %s net%s%s\n",
-		    money_format(api_number(answer, "cost_micros"), money),
-		    api_text(answer, "server") ? " on " : ", workers of this grid cost nothing",
-		    api_text(answer, "server") ? api_text(answer, "server") : "");
+	if (api_number(answer, "price_hour_micros") > 0)
+		buf_appendf(&text, "cost         %s net on %s\n",
+			    money_format(api_number(answer, "cost_micros"), money),
+			    api_text(answer, "server") ? api_text(answer, "server") : "?");
+	else
+		buf_append_str(&text,
+			       "cost         nothing: workers of this grid are not paid for\n");
 	return terminal_write(STDOUT_FILENO, text.data, text.bytes, err);
 }

@@ -127,5 +127,7 @@ int verb_run(struct verb_call *call, struct error *err)
 		return parsed;
 	if (o.max_cost && money_parse(o.max_cost, LIMIT_MONEY_MICROS, &o.max_cost_micros, err) < 0)
 		return error_wrap(err, "--max-cost");
+	if (o.max_cost && o.max_cost_micros == 0)
+		return error_set(err, ERR_INVALID, "--max-cost: it must be more than nothing");
 	return run(call, &o, err);
 }

@@ -88,11 +88,13 @@ int watch_job(struct session *session, const char *job_id, const struct watch_op
 {
 	CLEANUP(cleanup_follow_result) struct follow_result result = {0};
 	CLEANUP(cleanup_free) char *cancel_path = api_path("jobs", job_id, "/cancel");
+	struct spending spending = {0};
 	const struct follow_options follow = {
 		.job_id = job_id,
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 		.shows_state = true,
+		.spending = options->spending ? options->spending : &spending,
 	};
 
 	interrupt_install();

@@ -6,11 +6,13 @@
 #include <stdbool.h>
 
 #include "cli/session.h"
+#include "cli/spending.h"
 
 struct watch_options {
 	const char *output_directory; /* NULL: outputs are not fetched */
 	const char *const *arguments; /* for hints; NULL if unknown */
 	bool cancel_on_interrupt;
+	struct spending *spending; /* what was said at the submission; NULL: nothing */
 };
 
 /* The exit code of `rgrid run`, or -1. */

@@ -103,6 +103,62 @@ tick
 check_output "all go on, the batch within its own limit" "4 1" \
 	sql "SELECT (SELECT count(*) FROM rg.ready) || ' ' || (SELECT count(*) FROM rg.parked)"
 
+# Exactly: below 80 % nothing, at 80 % a warning, at 100 % new work is held. One job of 10,000 micro-euros has run.
+sql "DELETE FROM rg.attempt; DELETE FROM rg.cost_day; DELETE FROM rg.ready; DELETE FROM rg.parked;
+	UPDATE rg.grid SET cost_folded_at = now()"
+sql "INSERT INTO rg.cost_day VALUES ($project, date_trunc('month', now() AT TIME ZONE 'UTC')::date, 1, 1, 10000)"
+status_at() { # limit in micro-euros
+	req PUT /api/v1/cost/limit -d "{\"monthly_limit_micros\":$1}" -H 'Content-Type: application/json'
+}
+status_at 12501
+has "just below 80 % all is well" .status ok
+submit >/dev/null
+has "and jobs are told so" .limit_status ok
+status_at 12500
+has "at 80 % it warns" .status warning
+job=$(submit)
+has "jobs, too" .limit_status warning
+post /api/v1/batches "{\"jobs\":[$SPEC]}"
+has "and batches" .limit_status warning
+status_at 10001
+has "just below all of it still" .status warning
+check_output "and jobs run" 3 sql "SELECT count(*) FROM rg.ready"
+status_at 10000
+has "at 100 % it holds" .status held
+check_output "what waits" "0 3" sql "SELECT (SELECT count(*) FROM rg.ready) || ' ' || count(*) FROM rg.delayed WHERE run_at = 'infinity'"
+ended=$(submit)
+has "and says so to new jobs" .limit_status held
+post "/api/v1/jobs/$ended/cancel" ''
+post "/api/v1/jobs/$ended/retry" ''
+is "an ended one is retried" 200
+check_output "and held, too" "0 4" sql "SELECT (SELECT count(*) FROM rg.ready) || ' ' || count(*) FROM rg.delayed WHERE run_at = 'infinity'"
+req GET "/api/v1/jobs/$ended/explain"
+has "and told why" .code money
+status_at 10001
+tick
+check_output "raised, it lets all go" "4 0" sql "SELECT (SELECT count(*) FROM rg.ready) || ' ' || count(*) FROM rg.delayed"
+status_at 10000
+sql "UPDATE rg.cost_day SET day = day - 1"
+tick
+tick
+check_output "so does a new month" "4 0" sql "SELECT (SELECT count(*) FROM rg.ready) || ' ' || count(*) FROM rg.delayed"
+req GET /api/v1/cost
+has "which begins with nothing" '[.month.status, .month.cost_micros]' '["ok",0]'
+# A job that has run for 30 s of a minute's hour, on one of two slots of a worker at 0.0088 euros
+sql "INSERT INTO rg.worker (name, login, state, slots, price_hour_micros, hour_ms, server_created_at, joined_at, last_seen)
+	VALUES ('busy', 'rgrid_w_busy', 2, 2, 8800, 60000, now() - interval '30 s', now(), now());
+	INSERT INTO rg.lease (job_id, attempt, token, worker_id, incarnation, claimed_at)
+	SELECT r.job_id, 1, 1, w.id, 0, w.server_created_at
+	FROM (SELECT job_id FROM rg.ready ORDER BY job_id LIMIT 1) r, rg.worker w WHERE w.name = 'busy';
+	DELETE FROM rg.ready r USING rg.lease l WHERE l.job_id = r.job_id"
+status_at 2200
+has "what runs counts" .status held
+check_output "and runs on" 1 sql "SELECT count(*) FROM rg.lease"
+sql "DELETE FROM rg.lease; UPDATE rg.worker SET state = 4 WHERE name = 'busy'"
+status_at null
+tick
+tick
+
 # A batch's own limit
 batch_costs() { tick && [ "$(sql "SELECT cost_micros FROM rg.batch ORDER BY id DESC LIMIT 1")" = "$1" ]; }
 post /api/v1/batches "{\"max_cost_micros\":3000,\"jobs\":[$SPEC,$SPEC,$SPEC]}"
@@ -138,10 +194,10 @@ KEY=$ONE
 
 # Estimates
 req GET "/api/v1/estimate?runtime=bash&jobs=10"
-has "from the runs that were" '[.run_us, .known_runs, .cost_micros, .server]' '[30000000,2,0,null]'
+has "from the runs that were" '[.run_us, .known_runs, .cost_micros, .server]' '[50000000,1,0,null]'
 sql "INSERT INTO rg.fleet_choice VALUES (0, 'cx22', 'nbg1', 1, 1, 2, 1, true), (1, 'cx23', 'nbg1', 2000, 4294967296, 2, 8800, false); UPDATE rg.fleet_choice SET hour_ms = 60000"
 req GET "/api/v1/estimate?runtime=bash&jobs=10"
-has "with the price of what is sold, whose hour is a minute" '[.cost_micros, .server]' '[22000,"cx23 in nbg1"]'
+has "with the price of what is sold, whose hour is a minute" '[.cost_micros, .server]' '[36666,"cx23 in nbg1"]'
 req GET "/api/v1/estimate?runtime=cobol"
 is "of an unknown runtime: no" 400
 req GET "/api/v1/estimate?runtime=bash&jobs=0"

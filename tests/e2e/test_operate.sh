@@ -64,5 +64,66 @@ check_output 'the first one was lost with its worker' lost sh -c 'curl -sS -H "A
 check 'and the fleet is whole again' wait_until 30 active 2
 check 'nothing is left of its process' wait_until 20 gone
 
+# Money: what paid workers would cost, a batch's limit, and the project's
+sql() {
+	PGPASSFILE=$GRID_DATA_DIR/secrets/pgpass psql -XAtq \
+		"host='$GRID_DATA_DIR/postgres/socket' user=rgrid_operator dbname=rgrid" -c "$1"
+}
+says() { # pattern command…
+	local pattern=$1
+	shift
+	"$@" >"$TEST_DIR/said" 2>&1
+	grep -q -- "$pattern" "$TEST_DIR/said" || {
+		cat "$TEST_DIR/said"
+		return 1
+	}
+}
+# shellcheck disable=SC2016 # the script's own
+printf 'sleep ${1:-0}\n' >nap.sh
+printf '1\n2\n300\n301\n302\n303\n' >naps
+check 'with nothing known, a run is guessed' says 'a guess' "$RGRID" estimate --runtime node
+check 'what is free costs nothing' says 'not paid for' "$RGRID" estimate --runtime bash --jobs 5
+check_exit 2 'of an unknown runtime' "$RGRID" estimate --runtime cobol
+check_exit 2 'of no jobs' "$RGRID" estimate --jobs 0
+for amount in 0 -1 x 1.0000001 99999999999; do
+	check_exit 2 "a batch may not cost at most $amount" "$RGRID" run --each-line naps "--max-cost=$amount" nap.sh
+done
+check_exit 2 'a single job has no limit' "$RGRID" run --max-cost 1 nap.sh
+sql "UPDATE rg.worker SET price_hour_micros = 36000000, server_created_at = now() - interval '10 s' WHERE state = 2"
+check 'a batch whose cost reaches its limit says so' says 'the cost limit of the batch is reached' \
+	"$RGRID" run --each-line naps --max-cost 0.03 nap.sh
+check 'the rest of it was cancelled' grep -q ', [1-9] cancelled' "$TEST_DIR/said"
+batch=$(grep -o 'batch_[0-9a-z]*' "$TEST_DIR/said" | head -n 1)
+cost_of() { "$RGRID" cost --json "$1" | jq .cost_micros; }
+costs_its_limit() { [ "$(cost_of "$batch")" -ge 30000 ]; }
+check 'it costs what its jobs did' wait_until 20 costs_its_limit
+check 'as a user reads it' says '^limit  *€0.03$' "$RGRID" cost "$batch"
+"$RGRID" run nap.sh 0.1 2>/dev/null
+check 'a job, too' says '^cost  *€0\.' "$RGRID" cost last
+check 'the project by day' says "^$(date -u +%F) .*€" "$RGRID" cost
+check_exit 2 'of one job there are no days' "$RGRID" cost --since 2026-01-01 last
+check_exit 2 'a limit must be an amount' "$RGRID" cost limit much
+spent=$("$RGRID" cost --json | jq .month.cost_micros)
+limit_to() { "$RGRID" cost limit "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; } # micro-euros
+limit_to $((spent * 100 / 60)) >/dev/null
+quiet() { "$RGRID" run nap.sh 2>"$TEST_DIR/said" && ! grep -q limit "$TEST_DIR/said"; }
+check 'far from it nothing is said' quiet
+limit_to $((spent * 100 / 82)) >/dev/null
+warned() { [ "$("$RGRID" run "$@" nap.sh 2>&1 | grep -c '80 % of the .* monthly limit')" -eq 1 ]; }
+check 'near it a run warns, once' wait_until 10 warned
+printf '0\n' >nap_0
+check 'a batch too' warned --each-line nap_0
+check 'one that is not waited for, too' warned --detach
+check 'and the cost' says '80 % of it are spent' "$RGRID" cost limit
+limit_to $((spent / 2)) >/dev/null
+"$RGRID" run nap.sh >"$TEST_DIR/run.log" 2>&1 &
+run_pid=$!
+held() { grep -q 'waits: the monthly spending limit of the project is reached' "$TEST_DIR/run.log"; }
+check 'at the limit a run says that it waits' wait_until 10 held
+check 'and what to do' grep -q 'rgrid cost limit EUROS.*rgrid attach job_' "$TEST_DIR/run.log"
+check 'the project is held' says 'none is lost' "$RGRID" cost
+check 'without a limit it runs' "$RGRID" cost limit none
+check 'to its end' wait "$run_pid"
+
 check 'Ctrl-C ends the grid' grid_stop
 tap_end
