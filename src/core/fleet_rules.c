@@ -350,7 +350,8 @@ static void pack(struct fleet_decision *decision, const struct fleet_rule *rule)
 	}
 }
 
-/* One that drains to be packed away is kept for new jobs until its hour ends. */
+/* One that drains to be packed away is kept for new jobs until its hour ends. The row of an order
+ * that was not answered stays: it holds the place of a server that may come of it. */
 static bool drained_and_empty(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {
 	const struct fleet_worker *worker = seat->worker;
@@ -359,7 +360,8 @@ static bool drained_and_empty(const struct fleet_decision *decision, const struc
 		worker->drain_us > worker->idle_since_us ? worker->drain_us : worker->idle_since_us;
 
 	if (worker->state != WORKER_DRAINING || !seat->is_draining || worker->busy_slots > 0 ||
-	    fleet_ms_since(now_us, since_us) < decision->policy->drained_ms)
+	    fleet_ms_since(now_us, since_us) < decision->policy->drained_ms ||
+	    (worker->server_id == 0 && worker->joined_us == 0 && seat->server == NULL))
 		return false;
 	return worker->drain != FLEET_DRAIN_PACK ||
 	       seat->hour_left_ms <= decision->policy->hour_margin_ms ||

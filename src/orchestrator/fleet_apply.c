@@ -182,16 +182,18 @@ static void flush_deletions(struct fleet_apply *apply)
 		const struct fleet_deletion *deletion = &apply->deletions[i];
 		const struct fleet_action *action = apply->deleted_by[i];
 		bool accepted = deletion->ret_answer == FLEET_ANSWER_ACCEPTED;
-		/* It is not ours any more: asking again would change nothing, and it leaves the
-		 * books as one that is gone. Nothing is wrong with the provider. */
+		/* It is not ours any more, and leaves the books as one that is gone; or it is
+		 * protected, and is asked for again. Nothing is wrong with the provider. */
 		bool refused = deletion->ret_answer == FLEET_ANSWER_REFUSED;
+		/* Of several orders the last that may have had an effect ends the bill. */
+		bool lost = deletion->ret_answer == FLEET_ANSWER_UNKNOWN;
 		int64_t at_us =
 			deletion->ret_at_us != 0 ? deletion->ret_at_us : apply->world->now_us;
 		struct error err = {0};
 		apply->look = true;
 		apply->well = apply->well || accepted;
 		apply->in_trouble = apply->in_trouble || !(accepted || refused);
-		if ((accepted || refused) && deletion->worker_id != 0 &&
+		if ((accepted || refused || lost) && deletion->worker_id != 0 &&
 		    store->server_deleting(store->context, apply->fence, deletion->worker_id, at_us,
 					   &err) < 0)
 			fail(apply, action, deletion->worker_id, &err);

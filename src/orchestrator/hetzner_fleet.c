@@ -403,6 +403,16 @@ static int deletion_check(struct hetzner_fleet *fleet, struct fleet_deletion *de
 	return -1;
 }
 
+/* Somebody has protected this server from deletion: nothing is wrong with the provider, and the row
+ * of its worker has it asked for again. An orphan has no row that would space that out. */
+static enum fleet_answer deletion_answer(const struct fleet_deletion *deletion,
+					 const struct hetzner_failure *failure)
+{
+	if (failure->code == HETZNER_PROTECTED && deletion->worker_id != 0)
+		return FLEET_ANSWER_REFUSED;
+	return hetzner_fleet_answer(failure);
+}
+
 static void provider_delete(void *context, struct fleet_deletion *deletions, size_t count)
 {
 	struct hetzner_fleet *fleet = context;
@@ -430,7 +440,7 @@ static void provider_delete(void *context, struct fleet_deletion *deletions, siz
 			public_list_remove(fleet->options.public_list, deletion->server_id);
 		deletion->ret_answer = outcomes[i].result == 0
 					       ? FLEET_ANSWER_ACCEPTED
-					       : hetzner_fleet_answer(&outcomes[i].failure);
+					       : deletion_answer(deletion, &outcomes[i].failure);
 		if (outcomes[i].result < 0)
 			(void)snprintf(deletion->ret_message, sizeof(deletion->ret_message), "%s",
 				       outcomes[i].err.msg);

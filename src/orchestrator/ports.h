@@ -98,8 +98,8 @@ struct fleet_store {
 	int (*end)(void *context, int64_t fence, int64_t worker_id, enum worker_state state,
 		   bool only_drained, const struct fleet_note *note, int64_t *ret_requeued,
 		   struct error *err);
-	/* The provider has taken the order to delete the ended worker's server, or the server is
-	 * not ours any more. */
+	/* The provider has taken the order to delete the ended worker's server, or may have; or the
+	 * server is not ours any more, or protected. */
 	int (*server_deleting)(void *context, int64_t fence, int64_t worker_id, int64_t at_us,
 			       struct error *err);
 	/* It is gone: the ended row is not listed any more. */

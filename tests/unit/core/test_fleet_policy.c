@@ -93,3 +93,23 @@ TEST(rule_127_replaces_what_is_switched_off)
 	fleet_decide(&world, &policy, &plan);
 	EXPECT_INT(plan.action_count, 0);
 }
+
+/* Its row is what keeps the place of a server that may have been made although no answer came. */
+TEST(a_drained_worker_without_a_server_is_left_to_the_rule_for_lost_orders)
+{
+	struct fleet_policy policy = fixture_policy();
+	fixture_world(&world);
+	struct fleet_worker *worker = fixture_draining(&world, FLEET_DRAIN_OPERATOR, MINUTE_US);
+
+	worker->joined_us = 0;
+	worker->server_id = 0;
+	world.server_count = 0;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 0);
+	worker->created_us = NOW_US - 2 * MINUTE_US;
+	worker->absent_looks = policy.absent_looks;
+	worker->absent_ms = 60000;
+	fleet_decide(&world, &policy, &plan);
+	EXPECT_INT(plan.action_count, 1);
+	EXPECT_INT(plan.actions[0].rule, 108);
+}

@@ -31,6 +31,19 @@ TEST(seeds_hold_and_everything_goes_wrong_in_them)
 	}
 }
 
+/* A worker was drained by hand while the answer to its server's order was lost. */
+TEST(seeds_that_have_found_something_hold)
+{
+	static const uint64_t seeds[] = {4697};
+
+	for (size_t i = 0; i < ARRAY_SIZE(seeds); i++) {
+		struct sim sim;
+		sim_run(&sim, seeds[i], PLANT_NONE, false);
+		expect_well(&sim);
+		sim_release(&sim);
+	}
+}
+
 TEST(the_same_seed_gives_the_same_run)
 {
 	for (uint64_t seed = 1; seed <= 3; seed++) {

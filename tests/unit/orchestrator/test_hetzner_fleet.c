@@ -163,6 +163,20 @@ TEST(nor_one_whose_labels_cannot_be_read)
 	side_close(&side);
 }
 
+TEST(a_protected_server_is_no_trouble_with_the_provider)
+{
+	static const struct fake_step steps[] = {
+		{FAKE_ANSWERS, 200, NULL, SERVER("ours")},
+		{FAKE_ANSWERS, 423, NULL, ERROR_BODY("protected", "delete protection is enabled")}};
+	struct side side;
+
+	side_open(&side, steps, ARRAY_SIZE(steps));
+	struct fleet_deletion deletion = order_deletion(&side);
+	EXPECT_INT(deletion.ret_answer, FLEET_ANSWER_REFUSED);
+	EXPECT(strstr(deletion.ret_message, "delete protection is enabled") != NULL);
+	side_close(&side);
+}
+
 TEST(what_is_not_there_has_been_deleted)
 {
 	static const struct fake_step steps[] = {
