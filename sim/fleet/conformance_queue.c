@@ -209,9 +209,7 @@ int conformance_check_queue(struct script *self)
 	return script_dismiss(self, &other);
 }
 
-/* Silence: a worker that does not beat for 30 s is given up, and its jobs are tried again.
- * ---------
- */
+/* Silence: a worker that does not beat for 30 s is given up, and its jobs are tried again. */
 
 static int check_rescue(struct script *self, struct script_worker *worker)
 {

@@ -164,8 +164,7 @@ static void connect_to_store(struct worker_link *link)
 	link->options.on_up(link->options.context);
 }
 
-/* Effects ----------------------------------------------------------------------------------------
- */
+/* Effects */
 
 static void take_step(struct worker_link *link, struct call *call)
 {
@@ -228,8 +227,7 @@ static void take_effect(struct worker_link *link, struct call *call)
 	UNREACHABLE();
 }
 
-/* Answers ----------------------------------------------------------------------------------------
- */
+/* Answers */
 
 static struct lease_id to_worker(const struct model_lease *lease)
 {
@@ -310,8 +308,7 @@ static void answer(struct worker_link *link, const struct call *call)
 	UNREACHABLE();
 }
 
-/* What happens to calls on their way ------------------------------------------------------------
- */
+/* What happens to calls on their way */
 
 static bool becomes_straggler(const struct worker_link *link, const struct call *call)
 {
@@ -427,8 +424,7 @@ static void name_leases(struct call *call, const struct lease_id *leases, size_t
 	call->lease_count = count;
 }
 
-/* store/worker_link.h ----------------------------------------------------------------------------
- */
+/* store/worker_link.h */
 
 struct worker_link *guest_link_new(const struct worker_link_options *options,
 				   struct guest_line *line)

@@ -84,8 +84,7 @@ uint64_t guest_rand_below(uint64_t bound)
 	return prng_below(current->prng, bound);
 }
 
-/* worker/timer.h --------------------------------------------------------------------------------
- */
+/* worker/timer.h */
 
 static struct guest_timer *guest_of(const struct timer *timer)
 {

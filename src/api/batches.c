@@ -137,8 +137,7 @@ int batches_list(struct request *request, struct reply *reply, struct error *err
 	return page_reply_by_id(request, reply, items, CURSOR_BATCHES, limit, last);
 }
 
-/* Submission ------------------------------------------------------------------------------------
- */
+/* Submission */
 
 struct batch_request {
 	const char *name;
@@ -281,8 +280,7 @@ int batches_append(struct request *request, struct reply *reply, struct error *e
 			  json_pack("{s:O}", "job_ids", json_object_get(answer, "job_ids")));
 }
 
-/* Results ---------------------------------------------------------------------------------------
- */
+/* Results */
 
 enum results_column { RESULTS_XID, RESULTS_JOB_ID, RESULTS_JOB };
 
@@ -321,8 +319,7 @@ int batches_results(struct request *request, struct reply *reply, struct error *
 	return page_reply(request, reply, items, cursor_format(CURSOR_RESULTS, position, 2, next));
 }
 
-/* Actions ---------------------------------------------------------------------------------------
- */
+/* Actions */
 
 int batches_cancel(struct request *request, struct reply *reply, struct error *err)
 {

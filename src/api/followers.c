@@ -66,8 +66,7 @@ static void unlock(struct followers *followers)
 	CHECK(pthread_mutex_unlock(&followers->mutex) == 0);
 }
 
-/* The list and the streams: under the mutex -----------------------------------------------------
- */
+/* The list and the streams: under the mutex */
 
 static void link_last(struct followers *followers, struct follower *follower)
 {
@@ -128,8 +127,7 @@ static void keep_alive(struct follower *follower, uint64_t now_ms)
 	feed(follower, &text);
 }
 
-/* A turn ----------------------------------------------------------------------------------------
- */
+/* A turn */
 
 struct group {
 	struct follower *items[GROUP_MAX];
@@ -305,7 +303,7 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* The HTTP side -------------------------------------------------------------------------------- */
+/* The HTTP side */
 
 static ssize_t read_some(void *context, uint64_t offset, char *out, size_t bytes_max)
 {
@@ -394,7 +392,7 @@ size_t followers_count(struct followers *followers)
 	return count;
 }
 
-/* Lifecycle ------------------------------------------------------------------------------------ */
+/* Lifecycle */
 
 struct followers *followers_start(const char *conninfo)
 {

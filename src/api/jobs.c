@@ -23,7 +23,7 @@ int jobs_get(struct request *request, struct reply *reply, struct error *err)
 	return job_reply_get(request, db.pg, id, request->args[0], reply, err);
 }
 
-/* History -------------------------------------------------------------------------------------- */
+/* History */
 
 enum attempt_column {
 	ATTEMPT_NUMBER,
@@ -96,7 +96,7 @@ int jobs_attempts(struct request *request, struct reply *reply, struct error *er
 	return page_reply(request, reply, items, NULL);
 }
 
-/* Actions -------------------------------------------------------------------------------------- */
+/* Actions */
 
 enum cancel_verdict {
 	CANCEL_NOT_FOUND = 0,

@@ -57,8 +57,7 @@ int spec_list_read(const json_t *array, struct spec_list *ret, struct error *err
 	return 0;
 }
 
-/* Blobs -----------------------------------------------------------------------------------------
- */
+/* Blobs */
 
 struct digest_set {
 	uint8_t (*items)[SHA256_BYTES];
@@ -176,8 +175,7 @@ int spec_list_check_blobs(const struct spec_list *list, struct pg *pg, int64_t p
 	return missing.count == 0 ? 0 : blame_first(list, &missing, err);
 }
 
-/* Submission ------------------------------------------------------------------------------------
- */
+/* Submission */
 
 char *spec_labels_text(const struct job_spec *spec)
 {

@@ -36,8 +36,7 @@ struct blob_writer {
 	char name[TMP_NAME_CHARS + 1];
 };
 
-/* Opening ---------------------------------------------------------------------------------------
- */
+/* Opening */
 
 static int open_directory(int parent_fd, const char *name, int *ret_fd, struct error *err)
 {
@@ -158,8 +157,7 @@ void blob_store_free(struct blob_store *store)
 	free(store);
 }
 
-/* Reading ---------------------------------------------------------------------------------------
- */
+/* Reading */
 
 static void object_name(const uint8_t digest[SHA256_BYTES], char out[OBJECT_NAME_BYTES])
 {
@@ -207,8 +205,7 @@ int blob_open(struct blob_store *store, const uint8_t digest[SHA256_BYTES], int 
 	return 0;
 }
 
-/* Writing ---------------------------------------------------------------------------------------
- */
+/* Writing */
 
 int blob_writer_new(struct blob_store *store, struct blob_writer **ret, struct error *err)
 {

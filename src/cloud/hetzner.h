@@ -103,7 +103,7 @@ const char *hetzner_label_get(const struct hetzner_labels *labels, const char *k
 /* CHECKs the key's length; a value is cut and cleaned to what the API takes. */
 void hetzner_label_set(struct hetzner_labels *labels, const char *key, const char *value);
 
-/* Actions ------------------------------------------------------------------------------------- */
+/* Actions */
 
 #define HETZNER_ACTIONS_MAX 16
 /* What a change has set going. */
@@ -133,7 +133,7 @@ struct hetzner_action {
 MUST_CHECK int hetzner_actions_get(struct hetzner *hetzner, const int64_t *ids, size_t count,
 				   struct hetzner_action *ret, struct error *err);
 
-/* Networks ------------------------------------------------------------------------------------ */
+/* Networks */
 
 struct hetzner_subnet {
 	char ip_range[HETZNER_CIDR_BYTES];
@@ -194,7 +194,7 @@ MUST_CHECK int hetzner_network_delete_route(struct hetzner *hetzner, int64_t net
 					    const char *destination, const char *gateway,
 					    struct hetzner_actions *ret, struct error *err);
 
-/* Servers ------------------------------------------------------------------------------------- */
+/* Servers */
 
 enum hetzner_server_status {
 	HETZNER_SERVER_UNKNOWN = 1,
@@ -303,7 +303,7 @@ MUST_CHECK int hetzner_server_create_image(struct hetzner *hetzner, int64_t id,
 					   int64_t *ret_image_id, struct hetzner_actions *ret,
 					   struct error *err);
 
-/* What else there is -------------------------------------------------------------------------- */
+/* What else there is */
 
 /* Money is integer micro-euros, net, of one started hour or one month. */
 struct hetzner_price {

@@ -142,8 +142,7 @@ bool hetzner_sleep(const struct hetzner *hetzner, uint64_t ms)
 	return !is_interrupted(hetzner);
 }
 
-/* libcurl's callbacks ---------------------------------------------------------------------------
- */
+/* libcurl's callbacks */
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
@@ -211,8 +210,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	return bytes;
 }
 
-/* Sending ----------------------------------------------------------------------------------------
- */
+/* Sending */
 
 static void flight_prepare(struct hetzner *hetzner, struct flight *flight)
 {
@@ -299,8 +297,7 @@ static void flight_start(struct hetzner *hetzner, struct flight *flight, CURL *h
 	CHECK(curl_multi_add_handle(hetzner->multi, handle) == CURLM_OK);
 }
 
-/* Answers ----------------------------------------------------------------------------------------
- */
+/* Answers */
 
 static void note_headers(struct hetzner *hetzner, const struct flight *flight)
 {
@@ -394,8 +391,7 @@ static void flight_finish(struct hetzner *hetzner, struct flight *flight, CURLco
 	flight->is_done = false;
 }
 
-/* All of them ------------------------------------------------------------------------------------
- */
+/* All of them */
 
 static CURL *handle_free(const struct hetzner *hetzner, const struct flight *flights, size_t count)
 {

@@ -57,8 +57,7 @@ int hetzner_server_get(struct hetzner *hetzner, int64_t id, struct hetzner_serve
 	return 0;
 }
 
-/* Creation ---------------------------------------------------------------------------------------
- */
+/* Creation */
 
 static json_t *ids_json(const int64_t *ids, size_t count)
 {
@@ -225,8 +224,7 @@ int hetzner_server_delete(struct hetzner *hetzner, int64_t id, struct hetzner_ac
 	return 0;
 }
 
-/* Actions ----------------------------------------------------------------------------------------
- */
+/* Actions */
 
 /* Prepares one of a server's actions. */
 static void prepare_action(struct hetzner_call *call, int64_t id, const char *action)

@@ -20,8 +20,7 @@ static bool is_idle(const struct fleet_seat *seat)
 	return seat->worker->busy_slots == 0 && !seat->is_needed;
 }
 
-/* What becomes of single workers and servers ----------------------------------------------------
- */
+/* What becomes of single workers and servers */
 
 static bool server_gone(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {
@@ -121,8 +120,7 @@ static void delete_builders(struct fleet_decision *decision, const struct fleet_
 	delete_older(decision, rule, true, decision->policy->bake_ms);
 }
 
-/* Who is to go, whatever the demand --------------------------------------------------------------
- */
+/* Who is to go, whatever the demand */
 
 static bool grid_stops(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {
@@ -181,8 +179,7 @@ static bool packing_is_over(const struct fleet_decision *decision, const struct 
 	       seat->hour_left_ms > decision->policy->pack_ms;
 }
 
-/* How many are wanted ----------------------------------------------------------------------------
- */
+/* How many are wanted */
 
 static bool is_out_of_money(const struct fleet_decision *decision, int64_t price_micros)
 {
@@ -280,8 +277,7 @@ static void create_to_warm(struct fleet_decision *decision, const struct fleet_r
 	create_to(decision, rule, &decision->spare, decision->policy->warm);
 }
 
-/* Who is not needed any more ---------------------------------------------------------------------
- */
+/* Who is not needed any more */
 
 static bool may_idle_away(const struct fleet_decision *decision, const struct fleet_seat *seat)
 {

@@ -35,8 +35,7 @@ static int stopped(struct error *err)
 	return error_set(err, ERR_TIMEOUT, "stopped by a signal");
 }
 
-/* Places -----------------------------------------------------------------------------------------
- */
+/* Places */
 
 static const struct hetzner_server_type *type_at(const struct hetzner_server_type_list *types,
 						 const struct server_choice *choice)
@@ -90,8 +89,7 @@ int bake_places_find(const struct provider_parts *parts, struct bake_places *ret
 	return 0;
 }
 
-/* Orders -----------------------------------------------------------------------------------------
- */
+/* Orders */
 
 static bool has_label(const struct hetzner_labels *labels, const char *key, const char *wanted)
 {
@@ -207,8 +205,7 @@ int bake_server_order(struct bake_server *server, const struct bake_places *plac
 	return error_wrap(err, "cannot make the builder anywhere");
 }
 
-/* Waiting ----------------------------------------------------------------------------------------
- */
+/* Waiting */
 
 /* 1 it has powered itself off, 0 not yet, -1 it never will. */
 static int look_at(struct bake_server *server, struct error *err)
@@ -249,8 +246,7 @@ int bake_server_wait_off(struct bake_server *server, uint64_t timeout_ms, struct
 			  "and look on the builder: journalctl -u rgrid-bake");
 }
 
-/* Removal ----------------------------------------------------------------------------------------
- */
+/* Removal */
 
 int bake_servers_list(const struct provider_parts *parts, struct hetzner_server_list *ret,
 		      struct error *err)

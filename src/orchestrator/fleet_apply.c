@@ -38,8 +38,7 @@ static const struct fleet_worker *find_worker(const struct fleet_apply *apply, i
 	return NULL;
 }
 
-/* Creation --------------------------------------------------------------------------------------
- */
+/* Creation */
 
 static int cool(struct fleet_apply *apply, const char *server_type, const char *location,
 		enum fleet_cooling_cause cause, const char *message, struct error *err)
@@ -167,8 +166,7 @@ static int create_worker(struct fleet_apply *apply, const struct fleet_action *a
 	return 0;
 }
 
-/* Deletion --------------------------------------------------------------------------------------
- */
+/* Deletion */
 
 static void flush_deletions(struct fleet_apply *apply)
 {
@@ -254,8 +252,7 @@ static int delete_known(struct fleet_apply *apply, const struct fleet_action *ac
 	return 0;
 }
 
-/* The rest --------------------------------------------------------------------------------------
- */
+/* The rest */
 
 static int adopt_server(struct fleet_apply *apply, const struct fleet_action *action,
 			struct error *err)

@@ -86,8 +86,7 @@ const struct fleet_plan *fleet_loop_last_plan(const struct fleet_loop *loop)
 	return &loop->plan;
 }
 
-/* Trouble with the provider ----------------------------------------------------------------------
- */
+/* Trouble with the provider */
 
 static void tell_error(const struct fleet_loop *loop, const struct error *err)
 {
@@ -110,8 +109,7 @@ static bool is_in_trouble(const struct fleet_loop *loop, int64_t now_us)
 	return now_us < loop->trouble_until_us && loop->trouble_until_us - now_us <= TROUBLE_MAX_US;
 }
 
-/* Observing --------------------------------------------------------------------------------------
- */
+/* Observing */
 
 /* Whether something is under way that a listing would show. */
 static bool is_under_way(const struct fleet_world *world)
@@ -263,8 +261,7 @@ static void measure_deletions(struct fleet_loop *loop)
 	}
 }
 
-/* Stepping ---------------------------------------------------------------------------------------
- */
+/* Stepping */
 
 static void apply(struct fleet_loop *loop, struct fleet_step *step)
 {

@@ -375,8 +375,7 @@ void fleet_store_resign(struct fleet_store_pg *store)
 		return;
 }
 
-/* Publication ------------------------------------------------------------------------------------
- */
+/* Publication */
 
 static json_t *choices_json(const struct fleet_world *world, const struct fleet_policy *policy)
 {

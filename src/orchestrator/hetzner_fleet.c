@@ -32,8 +32,7 @@ struct hetzner_fleet {
 	size_t our_count;
 };
 
-/* The catalog ------------------------------------------------------------------------------------
- */
+/* The catalog */
 
 static const struct hetzner_price *price_at(const struct hetzner_price *prices, size_t count,
 					    const char *location)
@@ -109,8 +108,7 @@ static int provider_choices(void *context, struct fleet_world *ret, struct error
 	return 0;
 }
 
-/* The listing ------------------------------------------------------------------------------------
- */
+/* The listing */
 
 /* The id in a label is the worker's as it is shown; 0: unreadable. */
 static int64_t worker_of(const struct hetzner_labels *labels)
@@ -218,8 +216,7 @@ static int provider_list(void *context, struct fleet_world *ret, struct error *e
 	return 0;
 }
 
-/* Orders -----------------------------------------------------------------------------------------
- */
+/* Orders */
 
 enum fleet_answer hetzner_fleet_answer(const struct hetzner_failure *failure)
 {
@@ -448,8 +445,7 @@ static void provider_delete(void *context, struct fleet_deletion *deletions, siz
 	publish(fleet);
 }
 
-/* Actions ----------------------------------------------------------------------------------------
- */
+/* Actions */
 
 static void look_judge(const struct hetzner_action *actions, size_t count, struct fleet_look *look)
 {

@@ -74,8 +74,7 @@ static int begin_alone(const struct bake *bake, struct error *err)
 	return error_hint(err, "wait for its end, or stop it");
 }
 
-/* The bundle's pass -------------------------------------------------------------------------------
- */
+/* The bundle's pass */
 
 static int pass_give(const struct bake *bake, const uint8_t digest[SHA256_BYTES], struct error *err)
 {
@@ -94,8 +93,7 @@ static int pass_take(const struct bake *bake, const uint8_t digest[SHA256_BYTES]
 	return pg_do(bake->parts.pg, &query_bundle_pass_take, &params, NULL, err);
 }
 
-/* Builders ---------------------------------------------------------------------------------------
- */
+/* Builders */
 
 static int remove_left(struct bake *bake, struct error *err)
 {
@@ -201,8 +199,7 @@ static int make(struct bake *bake, struct error *err)
 	return result;
 }
 
-/* Images -----------------------------------------------------------------------------------------
- */
+/* Images */
 
 /* The image that the orchestrator is configured to take stays, however old it is. */
 static int delete_old(struct bake *bake, struct error *err)
@@ -254,8 +251,7 @@ static int find_existing(struct bake *bake, struct error *err)
 	return 0;
 }
 
-/* The command ------------------------------------------------------------------------------------
- */
+/* The command */
 
 static void print_json(const struct bake *bake)
 {

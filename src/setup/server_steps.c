@@ -82,7 +82,7 @@ char *server_api_url(const struct server_task *task)
 	return xasprintf("http://%s", task->listen);
 }
 
-/* User -------------------------------------------------------------------------------------- */
+/* User */
 
 static int look_user(struct server_task *task, bool *ret_needed, struct error *err)
 {
@@ -127,7 +127,7 @@ static int apply_directories(struct server_task *task, struct error *err)
 	return path_own(SERVER_STATE_DIR, task->uid, task->gid, STATE_DIR_MODE, err);
 }
 
-/* Certificate ------------------------------------------------------------------------------- */
+/* Certificate */
 
 /* Root's where systemd hands it to the daemon, as `rgrid db expose` makes it. */
 static uid_t certificate_uid(const struct server_task *task)
@@ -167,7 +167,7 @@ static int apply_certificate(struct server_task *task, struct error *err)
 				 certificate_uid(task), certificate_gid(task), NULL, err);
 }
 
-/* Settings ---------------------------------------------------------------------------------- */
+/* Settings */
 
 static bool env_says(const char *path, const struct env_assignment *assignment)
 {
@@ -336,7 +336,7 @@ static int apply_workers_api(struct server_task *task, struct error *err)
 			 err);
 }
 
-/* Token ------------------------------------------------------------------------------------- */
+/* Token */
 
 /* All that a daemon reads but the token's own; the orchestrator's first, whose token is meant. */
 static const char *const other_files[] = {ENV_FILE_DEFAULT, SERVER_COMMON_ENV, SERVER_API_ENV,

@@ -122,7 +122,7 @@ submit() { # [JSON] → the id
 	get .id
 }
 
-# The worker ------------------------------------------------------------------------------------
+# The worker
 
 WORKER_SECRET=secretsecret
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 tap_begin
 api_start
 
-# Health -----------------------------------------------------------------------------------------
+# Health
 
 KEY=none req GET /livez
 is "liveness needs no key" 200
@@ -20,7 +20,7 @@ is "metrics need no key" 200
 check "metrics count requests by route" grep -q 'rgrid_http_request_duration_seconds_count{method="GET",route="/livez",code="200"} 1' "$TEST_DIR/body"
 check "metrics are well-formed" awk '/^#/ {next} NF != 2 {print; bad = 1} END {exit bad}' "$TEST_DIR/body"
 
-# Jobs -------------------------------------------------------------------------------------------
+# Jobs
 
 post /api/v1/jobs '{"name":"first","runtime":"python","script":{"name":"a.py","content":"print(1)"},"args":["x"],"labels":{"team":"a","n":"1"},"retries":1}'
 is "a job is accepted" 201
@@ -92,7 +92,7 @@ worker_finish 5 137
 req GET "/api/v1/jobs/$second"
 has "and is cancelled then" '[.state, .outcome]' '["cancelled","cancelled"]'
 
-# Bulk, lists and paging -------------------------------------------------------------------------
+# Bulk, lists and paging
 
 post /api/v1/jobs/bulk "$(jq -nc --argjson s "$SPEC" '{jobs: [range(250) | $s + {name: "n\(.)", labels: {even: "\(. % 2)"}}]}')"
 is "many jobs are accepted at once" 201
@@ -118,7 +118,7 @@ req GET "/api/v1/jobs?limit=1"
 check "the next page is linked" header 'link: <\?limit=1&cursor=[0-9a-zA-Z]+>; rel="next"'
 sql "SELECT rg.cancel_job(project_id, id) FROM rg.job" >/dev/null
 
-# Batches ----------------------------------------------------------------------------------------
+# Batches
 
 post /api/v1/batches "$(jq -nc --argjson s "$SPEC" '{name: "b", parallel: 2, max_fails: 9, labels: {x: "y"}, jobs: [range(5) | $s]}')"
 is "a batch is accepted" 201
@@ -163,7 +163,7 @@ req GET /api/v1/batches
 has "batches are listed" '[.items[].id]' "[\"$batch\"]"
 sql "SELECT rg.cancel_batch(project_id, id) FROM rg.batch" >/dev/null
 
-# Idempotency ------------------------------------------------------------------------------------
+# Idempotency
 
 once() { post "$1" "$2" -H "Idempotency-Key: $3"; }
 once /api/v1/jobs "$SPEC" k1
@@ -218,7 +218,7 @@ many_at_once() {
 }
 check_output "sixty at once make sixty jobs" 60 many_at_once
 
-# Workers ----------------------------------------------------------------------------------------
+# Workers
 
 req GET /api/v1/workers
 has "workers are listed" '[.items[] | [.name, .state, .slots, .running, .hostname, .version, .unenforced]]' '[["w1","active",8,0,"host.example","0.1.0",["pids"]]]'
@@ -228,7 +228,7 @@ has "not those that have ended" '.items | length' 0
 req GET "/api/v1/workers?all=1"
 has "unless asked for" '[.items[] | [.state, .reason]]' '[["terminated","done"]]'
 
-# Keys -------------------------------------------------------------------------------------------
+# Keys
 
 KEY=$OP
 req GET /api/v1/keys/self
@@ -270,7 +270,7 @@ KEY=$made req GET /api/v1/keys/self
 sql "UPDATE rg.api_key SET revoked_at = now() WHERE name = 'outside'"
 check "a key revoked elsewhere is noticed within seconds" wait_until 6 no_longer_works
 
-# Tenancy ----------------------------------------------------------------------------------------
+# Tenancy
 
 KEY=$ONE
 job=$(submit '{"name":"secret","runtime":"bash","script":{"name":"a.sh","content":"true"},"labels":{"a":"b"}}')
@@ -317,7 +317,7 @@ is "and use them then" 200
 
 check "up to here without a complaint" test "$(grep -Ec '"level":"(warning|error)"' "$TEST_DIR/api.log")" -eq 0
 
-# The database comes and goes --------------------------------------------------------------------
+# The database comes and goes
 
 elsewhere() { psql -X -A -t -q -v ON_ERROR_STOP=1 -d "${RGRID_TEST_CONNINFO/dbname=rgrid/dbname=postgres}" -c "$1"; }
 cut_off() { elsewhere "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'rgrid'" >/dev/null; }

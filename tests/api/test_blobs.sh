@@ -37,7 +37,7 @@ sha_of() { sha256sum "$1" | cut -c1-64; }
 put() { req PUT "/api/v1/blobs/$(sha_of "$1")" -T "$1" "${@:2}"; }
 files_in_store() { find "/proc/$API_PID/root$BLOBS" -type f | wc -l; }
 
-# Uploading --------------------------------------------------------------------------------------
+# Uploading
 
 seq 1000 >"$TEST_DIR/small"
 head -c 3000000 /dev/urandom >"$TEST_DIR/medium"
@@ -74,7 +74,7 @@ check "before it has sent the bytes" test "$(
 req PUT "/api/v1/blobs/$none" -H 'Content-Length: 99999999999999' -H 'Expect: 100-continue' --data-binary x
 is "more than there may be is refused" 413
 
-# Ranges -----------------------------------------------------------------------------------------
+# Ranges
 
 sha=$(sha_of "$TEST_DIR/small")
 size=$(stat -c %s "$TEST_DIR/small")
@@ -111,7 +111,7 @@ is "HEAD tells" 200
 check "the size" header "content-length: $size"
 check "the name" header "etag: \"$sha\""
 
-# Jobs, artifacts and workers ----------------------------------------------------------------------
+# Jobs, artifacts and workers
 
 worker_start w1
 worker=rgw_$(req GET /api/v1/workers && get '.items[0].id' | sed 's/^worker_//')_$WORKER_SECRET
@@ -173,7 +173,7 @@ req GET "/api/v1/jobs/$id/artifacts"
 has "a new attempt has none yet" '.items | length' 0
 worker_finish 1 0
 
-# Clients that vanish ------------------------------------------------------------------------------
+# Clients that vanish
 
 before=$(files_in_store)
 head -c 8000000 /dev/urandom >"$TEST_DIR/large"
@@ -188,7 +188,7 @@ done
 req GET /livez
 is "downloads that were cut off hurt nobody" 200
 
-# A full disk --------------------------------------------------------------------------------------
+# A full disk
 
 if ((full_disk)); then
 	head -c 40000000 /dev/urandom >"$TEST_DIR/huge"

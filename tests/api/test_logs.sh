@@ -27,7 +27,7 @@ followed() { sed -n 's/^data: //p' "$TEST_DIR/events" | jq -r 'select(.data) | .
 outline() { awk '/^id: / {id = $2} /^event: / {print $2, id}' "$TEST_DIR/events"; }
 states() { sed -n 's/^data: //p' "$TEST_DIR/events" | jq -rc 'select(.state and (.id | not)) | "\(.state) \(.attempt)"'; }
 
-# What there is ----------------------------------------------------------------------------------
+# What there is
 
 id=$(submit)
 check_output "a job that has not started has no output" "" log ""
@@ -67,7 +67,7 @@ for last in x 1 1. 0.1 1.-5 99999999999.1; do
 	is "an event's id that is none is refused: $last" 400
 done
 
-# Following --------------------------------------------------------------------------------------
+# Following
 
 follow "follow=1"
 check "a follower is told the state" wait_until 5 saw '"state":"running"'
@@ -111,7 +111,7 @@ check "not to be buffered on the way" header 'x-accel-buffering: no'
 req HEAD "/api/v1/jobs/$id/logs?follow=1"
 is "HEAD of a stream is answered" 200
 
-# A retry within the stream ----------------------------------------------------------------------
+# A retry within the stream
 
 id=$(submit '{"runtime":"bash","script":{"name":"a","content":""},"retries":1}')
 follow "follow=1"
@@ -134,7 +134,7 @@ follow "" -H 'Accept: text/event-stream' -H 'Last-Event-ID: 1.0'
 wait "$FOLLOWER"
 check_output "resuming crosses attempts" "second" followed
 
-# Much output, slow and vanishing clients --------------------------------------------------------
+# Much output, slow and vanishing clients
 
 id=$(submit)
 worker_claim
@@ -169,7 +169,7 @@ check "all are told of the end" wait_until 10 all_ended
 wait "${followers_of_nothing[@]}"
 check "those that vanished are forgotten" wait_until 40 followers 0
 
-# The end ----------------------------------------------------------------------------------------
+# The end
 
 id=$(submit)
 follow "follow=1"

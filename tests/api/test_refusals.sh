@@ -27,7 +27,7 @@ refused() { # what status field
 with() { jq -nc --argjson s "$SPEC" "\$s * $1"; }
 repeat() { printf "%.0s$1" $(seq "$2"); }
 
-# Credentials ------------------------------------------------------------------------------------
+# Credentials
 
 for key in "" rgk_x "${ONE}x" "${ONE%?}" rgk_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb_000000 rgw_1_x rgw__ rgw_0000000000000_x "$(repeat a 300)"; do
 	KEY=$key req GET /api/v1/jobs
@@ -45,7 +45,7 @@ refused "a key that may only read does not submit" 403 -
 req GET /api/v1/keys
 refused "a key without admin does not see keys" 403 -
 
-# Addresses and queries --------------------------------------------------------------------------
+# Addresses and queries
 
 req GET /
 refused "the root is no resource" 404 -
@@ -97,7 +97,7 @@ is "a URL beyond all bounds is refused by the library" 414
 req GET /api/v1/jobs -H "X-Large: $(repeat a 90000)"
 check "a header beyond all bounds too" grep -Eq '^4(13|31)$' <<<"$STATUS"
 
-# Bodies -----------------------------------------------------------------------------------------
+# Bodies
 
 body() { # what status field JSON
 	post /api/v1/jobs "$4"
@@ -140,7 +140,7 @@ refused "too many values are too much" 413 -
 req POST "/api/v1/jobs/x/cancel" -H 'Content-Type: application/json' -d '{"force":true}'
 refused "a body where none belongs" 400 -
 
-# Specifications ---------------------------------------------------------------------------------
+# Specifications
 
 spec() { body "$1" 400 "$2" "$(with "$3")"; }
 body "no runtime" 400 runtime '{"script":{"name":"a","content":""}}'
@@ -228,7 +228,7 @@ for key in "" "$(repeat k 256)" "a b" $'\xc3\xa4'; do
 	refused "the idempotency key \"${key:0:10}\" is refused" 400 Idempotency-Key
 done
 
-# Keys and blobs ---------------------------------------------------------------------------------
+# Keys and blobs
 
 KEY=$OP
 key() { # what field JSON
@@ -265,7 +265,7 @@ check_output "nor a file" "" find "$BLOBS" -type f
 check_output "nor a key" 4 sql "SELECT count(*) FROM rg.api_key"
 check_output "nor one of idempotency" 0 sql "SELECT count(*) FROM rg.submit_key"
 
-# Raw bytes --------------------------------------------------------------------------------------
+# Raw bytes
 
 raw() { # bytes → the first line of the answer
 	exec 3<>"/dev/tcp/127.0.0.1/$API_PORT" || return 1

@@ -32,7 +32,7 @@ check "a listener for workers starts beside the users'" wait_until 30 listener_i
 workers=https://$(sed -n 's/.*"api.ready".*"address":"\([^"]*\)".*/\1/p' "$TEST_DIR/listener.log")
 at_workers() { URL=$workers req "$@" --cacert "$TEST_DIR/ca.crt"; }
 
-# A worker with a job, and a user -----------------------------------------------------------------------------
+# A worker with a job, and a user
 
 seq 1000 >"$TEST_DIR/input"
 input=$(sha256sum "$TEST_DIR/input" | cut -c1-64)
@@ -60,7 +60,7 @@ for key in "$ONE" "$OP"; do
 	has "and the answer says why" .detail "this listener serves workers only, and takes no API keys"
 done
 
-# All other routes ------------------------------------------------------------------------------------------
+# All other routes
 
 hidden=0
 while read -r method path; do

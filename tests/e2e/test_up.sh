@@ -40,7 +40,7 @@ survives_kill() {
 	wait_until 30 is_replaced "$1" "$before" && is_whole
 }
 
-# Fresh, stopped, again --------------------------------------------------------------------------
+# Fresh, stopped, again
 
 grid_start --workers 2 --slots 2
 check "a grid comes up from nothing, in a directory with spaces and a quote" is_whole
@@ -91,7 +91,7 @@ log_of_last() { "$RGRID" logs last | grep -v '^rgrid: this worker cannot hold'; 
 check_output "  with their logs" before log_of_last
 check "  and is whole" is_whole
 
-# Deaths -----------------------------------------------------------------------------------------
+# Deaths
 
 check "kill -9 of the API: it is restarted" survives_kill 'rgridd api'
 check "kill -9 of the orchestrator: it is restarted, with new workers" survives_kill 'rgridd orchestrator'
@@ -131,7 +131,7 @@ requeued() { [ "$(api /api/v1/jobs | jq -r '.items[0].state')" != cancelled ] &&
 check "  the job is there in the next one" requeued
 check "a grid with one worker stops as well" grid_stop
 
-# What it says -----------------------------------------------------------------------------------
+# What it says
 
 refuses() { # exit code, text, then options
 	local code=$1 text=$2
@@ -182,7 +182,7 @@ short=$(readlink "$long/postgres/socket")
 stops_without_trace() { grid_stop && [ -n "$short" ] && [ ! -e "$short" ]; }
 check "  that is gone at the end" stops_without_trace
 
-# As an ordinary user ----------------------------------------------------------------------------
+# As an ordinary user
 
 as_user() {
 	is_whole && [ "$(stat -c %u "/proc/$(head -n 1 "$GRID_DATA_DIR/postgres/data/postmaster.pid")")" -ne 0 ]

@@ -32,7 +32,7 @@ deployment_api
 deployment_workers_api
 check "(the APIs answer)" wait_until 20 api_answers
 
-# ---- an image
+# an image
 check "an image is made" bake
 image=$(images)
 check "what to set is printed" says "RGRID_SERVER_IMAGE=$image"
@@ -50,7 +50,7 @@ check "a second bake" bake
 check "… finds it" says "There is an image with this bundle (ID: $image)"
 check_output "… and makes none" "$image" images
 
-# ---- a worker that starts from it, while the bundle cannot be had
+# a worker that starts from it, while the bundle cannot be had
 echo 'print("done")' >"$TEST_DIR/home/job.py"
 blob=$(blob_of "$bundle")
 check "(the bundle is taken away)" mv "$blob" "$TEST_DIR/bundle"
@@ -63,7 +63,7 @@ check "… whose boot downloaded nothing" test ! -e "$TEST_DIR/machines/machines
 daemon_kill orchestrator TERM
 check "(the worker is deleted)" wait_until 60 no_workers
 
-# ---- a newer bundle than the image's
+# a newer bundle than the image's
 mkdir "$TEST_DIR/newer"
 tar -xzf "$TEST_DIR/bundle" -C "$TEST_DIR/newer"
 echo newer >"$TEST_DIR/newer/lib/newer"
@@ -82,7 +82,7 @@ check_output "… on a server that started from the older image" "$image" worker
 worker=$(workers "s['id']")
 check "… and fetched the newer bundle" in_server "$worker" grep -qx newer /opt/rgrid/current/lib/newer
 
-# ---- a builder that cannot have the bundle
+# a builder that cannot have the bundle
 daemon_kill workers-api TERM
 check_exit 7 "a builder without its bundle is given up" bake --force --timeout 20s
 check "… which says where to look" says "journalctl -u rgrid-api-workers"

@@ -47,7 +47,7 @@ for line in "Private network enabled (Network ID: $RGRID_NETWORK_ID, DB IP: 10.0
 	check "the log says: $line" wait_until 10 daemon_says orchestrator "$line"
 done
 
-# ---- the first job, on no worker at all
+# the first job, on no worker at all
 cat >"$TEST_DIR/home/process.py" <<'END'
 import sys
 rows = [line.split(",") for line in open(sys.argv[1])]
@@ -73,7 +73,7 @@ check_output "its sessions come from there, over TLS" "$private t" \
 	sql "SELECT DISTINCT host(client_addr) || ' ' || left(ssl::text, 1) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename LIKE 'rgrid\\_w%'"
 login=$(sql "SELECT login FROM rg.worker")
 
-# ---- the one-time login
+# the one-time login
 on_server "$worker" curl -sf -m 10 http://169.254.169.254/hetzner/v1/userdata >"$TEST_DIR/user-data"
 file_of() { # path: what user_data has for it
 	python3 -c '
@@ -107,7 +107,7 @@ check_output "who showed it is written down" "from $private" \
 	sql "SELECT DISTINCT substring(reason FROM 'from [0-9.]*') FROM rg.event WHERE kind = 'worker.stale_user_data'"
 check_exit 1 "the machine has forgotten it" in_server "$worker" test -e /etc/rgrid/first.env
 
-# ---- a worker's own login, elsewhere
+# a worker's own login, elsewhere
 own=$(cat "$TEST_DIR/machines/machines/$worker/disk/var/lib/rgrid/login")
 outsider=$(field "a['server']['id']" api POST /servers '{"name":"outsider","server_type":"cx23","image":"debian-12","location":"nbg1"}')
 check "(a server outside of the network)" wait_until 120 server_is_booted "$outsider"
@@ -120,7 +120,7 @@ check_exit 2 "not by the public address" with_own_login "$outsider" "$verified h
 on_server "$outsider" ip route replace 10.0.0.0/16 via "$(on_server "$outsider" ip -4 route show default | awk '{ print $3; exit }')" onlink dev eth0
 check_exit 2 "not by a route of one's own" with_own_login "$outsider" "$verified"
 
-# ---- from outside, and from a job with network
+# from outside, and from a job with network
 control_address=$(public_address "$CONTROL")
 worker_address=$(public_address "$worker")
 outside_address=$(public_address "$outsider")
@@ -146,17 +146,17 @@ $gateway:80 away" rgrid run --network public reach.py "$outside_address:7000" 10
 check_output "a job without reaches nothing" "$outside_address:7000 away" rgrid run reach.py "$outside_address:7000"
 check "the log says: Job completed successfully" wait_until 10 daemon_says orchestrator "Job completed successfully"
 
-# ---- a worker that is let in no more costs money until its machine is off
+# a worker that is let in no more costs money until its machine is off
 in_server "$worker" sh -c 'sed -i "s/password=/password=x/" /var/lib/rgrid/login; systemctl kill -s KILL rgrid-worker'
 is_off() { [ "$(field "a['server']['status']" api GET "/servers/$worker")" = off ]; }
 check "a worker that is not let in any more powers its machine off" wait_until 60 is_off
 
-# ---- a worker that is deleted takes its login with it
+# a worker that is deleted takes its login with it
 check "the worker is deleted behind our back" api DELETE "/servers/$worker"
 login_is_gone() { [ "$(sql "SELECT count(*) FROM pg_roles WHERE rolname = '$login'")" = 0 ]; }
 check "its role is dropped" wait_until 90 login_is_gone
 
-# ---- back, and again
+# back, and again
 daemon_kill orchestrator TERM
 on_control "$RGRID" network rollback >"$TEST_DIR/said" 2>&1
 check_output "rollback" 0 echo $?
@@ -168,7 +168,7 @@ check "without it the orchestrator does not start" wait_until 20 orchestrator_en
 check "… and says what to set" daemon_says orchestrator "neither network-id nor public-db-ip is set"
 daemon_kill orchestrator TERM
 
-# ---- the public side, in the steps that rollback has printed
+# the public side, in the steps that rollback has printed
 echo "RGRID_PUBLIC_DB_IP=$control_address" >>/etc/rgrid/orchestrator.env
 on_control "$RGRID" server setup --env-file "$TEST_DIR/user.env" >"$TEST_DIR/said" 2>&1
 check_output "the workers' API moves to the public address" 0 echo $?
@@ -215,7 +215,7 @@ check "it is on the list no more" wait_until 90 test ! -s "$list"
 check "and closed out" open_to_listed
 check_exit 1 "… without a trace" grep -F "$worker_address" /etc/postgresql/15/main/pg_hba.conf /etc/nftables.d/rgrid-db.nft
 
-# ---- and back to the private network
+# and back to the private network
 daemon_kill orchestrator TERM
 on_control "$RGRID" network setup >"$TEST_DIR/said" 2>&1
 check_output "setup again" 0 echo $?

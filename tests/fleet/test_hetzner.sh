@@ -26,7 +26,7 @@ sim_start --listen 127.0.0.1:0 --token T || exit 1
 network=$(field "a['network']['id']" api POST /networks \
 	'{"name":"private","ip_range":"10.0.0.0/16","subnets":[{"type":"cloud","ip_range":"10.0.1.0/24","network_zone":"eu-central"}]}')
 
-# ---- jobs wait, servers come
+# jobs wait, servers come
 probe_start cx23:nbg1,cx23:hel1 max=4 slots=2 network="$network"
 check_output "nothing waits, nothing is made" "" step
 submit 3 >/dev/null
@@ -52,7 +52,7 @@ check_output "so does the other" 1 claim "$second" 2
 check_output "all run, nothing is to do" "" step
 check_output "a started hour of each is booked" "2 17600" store_ask "SELECT count(*) || ' ' || sum(price_micros) FROM rg.cost_ledger"
 
-# ---- the provider's troubles
+# the provider's troubles
 fault "lost:method=POST,path=/servers,status=504" >/dev/null
 submit 4 >/dev/null
 step >"$TEST_DIR/said"
@@ -65,7 +65,7 @@ waits >"$TEST_DIR/waits"
 check "the maximum is kept, and told" grep -q '^maximum ' "$TEST_DIR/waits"
 check_output "(still four)" 4 count
 
-# ---- another orchestrator, and the leader's death
+# another orchestrator, and the leader's death
 probe_end KILL
 probe_start cx23:nbg1,cx23:hel1 max=4 slots=2 network="$network"
 check_output "a successor of a killed leader goes on where it was" "" step
@@ -76,7 +76,7 @@ for name in $others; do
 	claim "$name" 2 >/dev/null
 done
 
-# ---- a server is deleted behind our back
+# a server is deleted behind our back
 victim=$(store_ask "SELECT server_id FROM rg.worker WHERE name = '$first'")
 api DELETE "/servers/$victim" >/dev/null
 dead=$first
@@ -87,7 +87,7 @@ check_output "its jobs wait again" 2 store_ask "SELECT count(*) FROM rg.attempt 
 four() { [ "$(count)" = 4 ]; }
 check "and it is replaced" steps_until 60 four
 
-# ---- what is not ours, and what nobody wants any more
+# what is not ours, and what nobody wants any more
 api POST /servers '{"name":"foreign","server_type":"cx23","image":"debian-12","location":"nbg1"}' >/dev/null
 api POST /servers '{"name":"other-grid","server_type":"cx23","image":"debian-12","location":"nbg1","labels":{"managed-by":"rgrid","rgrid-grid":"elsewhere","rgrid-role":"worker","rgrid-worker":"worker_06zajp8940000"}}' >/dev/null
 api POST /servers '{"name":"orphan","server_type":"cx23","image":"debian-12","location":"nbg1","labels":{"managed-by":"rgrid","rgrid-grid":"testgrid","rgrid-role":"worker","rgrid-worker":"worker_06zajp8940000"}}' >/dev/null
@@ -104,7 +104,7 @@ probe_start cx23:nbg1,cx23:hel1 max=4 slots=2 network="$network" bake_ms=1000
 builder_gone() { ! servers "s['name']" | grep -qw builder; }
 check "one that is older is deleted" steps_until 60 builder_gone
 
-# ---- sold out, withdrawn, quota
+# sold out, withdrawn, quota
 store_ask "TRUNCATE rg.ready" >/dev/null
 probe_end TERM
 fault "unavailable:type=cx23,location=nbg1" >/dev/null
@@ -117,7 +117,7 @@ check "sold out in one place, it is made in the other" steps_until 60 elsewhere
 check_output "the first choice is left alone for a while" "cx23 nbg1 1" \
 	store_ask "SELECT server_type || ' ' || location || ' ' || cause FROM rg.cooling"
 
-# ---- the end: idle workers go before their next hour, and the bill is the ledger
+# the end: idle workers go before their next hour, and the bill is the ledger
 for name in $(store_ask "SELECT string_agg(name, ' ') FROM rg.worker WHERE state = 1"); do join "$name" >/dev/null; done
 store_ask "TRUNCATE rg.ready" >/dev/null
 for name in $(store_ask "SELECT string_agg(DISTINCT name, ' ') FROM rg.worker w JOIN rg.lease l ON l.worker_id = w.id"); do
@@ -162,7 +162,7 @@ check_output "the bill is the ledger, to the micro-euro" "$bill" echo "$ledger"
 check_output "each change has an event with its rule" 0 \
 	store_ask "SELECT count(*) FROM rg.event WHERE kind IN ('worker.create', 'worker.drain', 'worker.end') AND (rule IS NULL OR key IS NULL)"
 
-# ---- a server that was made, but is not set up
+# a server that was made, but is not set up
 probe_end TERM
 sim DELETE /faults >/dev/null
 store_ask "TRUNCATE rg.cooling" >/dev/null

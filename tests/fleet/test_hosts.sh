@@ -72,7 +72,7 @@ print(len(changes), max(most(own) for own in changes.values()))' "$home/outputs/
 }
 check_output "never more than two at a time on one of them" "3 2" most_at_a_time
 
-# ---- they go
+# they go
 check_output "idle workers stay while their hour is paid" 3 workers_count
 check "they are gone before the next" wait_until 90 is 0 workers_count
 check_output "each was paid for one hour" "3 1" sql "SELECT count(*) || ' ' || max(n) FROM (SELECT count(*) AS n FROM rg.cost_ledger GROUP BY worker_id) s"
@@ -92,7 +92,7 @@ check_output "the log tells each deletion once" "3 1" deletions_told
 hosts_left() { find /run/netns -name "hcs-$deployment_instance-43*" -printf '%f\n'; }
 check_output "and their hosts" "hcs-$deployment_instance-$CONTROL" hosts_left
 
-# ---- a host that does not boot
+# a host that does not boot
 cat >"$home/hold.sh" <<'END'
 echo "attempt $RGRID_ATTEMPT"
 sleep 1001
@@ -120,7 +120,7 @@ check_output "for that reason" 1 grep -c "\"server\":$dud,\"rule\":103,\"reason\
 check_output "its worker has never come" "6 " of_worker "$dud" "state || ' ' || coalesce(enrolled_at::text, '')"
 check_output "the job waits" queued of_job "$job" .state
 
-# ---- a private interface that is late
+# a private interface that is late
 daemon_kill orchestrator TERM
 orchestrator_settings=("${few[@]}")
 deployment_orchestrator
@@ -136,7 +136,7 @@ check_output "for the first time" 1 of_job "$job" .attempt
 check_output "(the interface was late)" "1 True" field "'%d %s' % (a['faults'][1]['hits'], a['faults'][1]['kind'] == 'private-nic')" sim GET /faults
 check_output "(so was the worker)" t of_worker "$late" "enrolled_at - created_at >= interval '8 s'"
 
-# ---- a worker that is taken back while it drains
+# a worker that is taken back while it drains
 said() { in_server "$late" journalctl -q -u rgrid-worker -o cat | grep -qF "\"event\":\"$1\""; }
 check "(no other worker shall come)" rgrid fleet pause --reason "it is about this one"
 next=$(begin)

@@ -59,7 +59,7 @@ baked() { # options…: a whole bake
 }
 left() { echo "$(servers "s['name']")$(passes)"; } # "0" is nothing
 
-# ---- nothing is done
+# nothing is done
 public_side=(--network-id 0 --public-db-ip 46.62.246.120 --worker-api-url https://46.62.246.120:8443)
 check_exit 1 "without a private network" bake "${public_side[@]}"
 check "… it is refused, and said why" says "this needs a private network, and there is none"
@@ -68,7 +68,7 @@ check "a dry run" bake --dry-run
 check "… says what would be done" says "- Would make a builder, cx23 in hel1, from debian-12, and an image of it with the bundle abababababab"
 check_output "… and does nothing" 0 left
 
-# ---- a bake
+# a bake
 bake_start
 check "a builder comes" wait_until 30 runs
 check_output "… like a worker's server, on the smallest disk, private" "cx23 hel1 debian-12 None" \
@@ -87,7 +87,7 @@ check_output "… with its labels" "rgrid $grid worker-image ${bundle:0:63} debi
 	images "' '.join(s['labels'][k] for k in ('managed-by', 'rgrid-grid', 'rgrid-role', 'rgrid-bundle', 'rgrid-base'))"
 check_output "neither builder nor pass is left" 0 left
 
-# ---- again
+# again
 check "a second bake" bake
 check "… finds the first" says "RGRID_SERVER_IMAGE=$first"
 check_output "… and makes nothing" "$first" images "s['id']"
@@ -99,7 +99,7 @@ print(a["image"]["id"], a["made"], a["deleted_images"])' "$TEST_DIR/said"
 check "with a baked image configured, the base is the default" bake --server-image "$first"
 check "… and it is found" says "RGRID_SERVER_IMAGE=$first"
 
-# ---- answers that are lost
+# answers that are lost
 sim DELETE /requests >/dev/null
 fault "lost:method=POST,path=/servers,status=504"
 fault "lost:method=POST,path=/servers/*/actions/create_image,status=502"
@@ -108,7 +108,7 @@ check_output "… with one server only" 1 field "sum(r['method'] == 'POST' and r
 check_output "… and one image" "available available" images "s['status']"
 check_output "… and leaves nothing" 0 left
 
-# ---- old ones
+# old ones
 foreign=$(field "a['server']['id']" api POST /servers '{"name":"foreign","server_type":"cx23","image":"debian-12","location":"nbg1"}')
 foreign_runs() { [ "$(field "a['server']['status']" api GET "/servers/$foreign")" = running ]; }
 wait_until 30 foreign_runs
@@ -123,7 +123,7 @@ check "… says what would go" says "- Would delete the older image $first"
 check "--keep 1 keeps the newest" bake --keep 1
 check_output "… and what is not ours" "$second $foreign_image" images "s['id']"
 
-# ---- failures
+# failures
 fault 'action:command=create_image,error=action_failed'
 bake_start --force
 check "(a builder is ready)" builder_ready
@@ -143,7 +143,7 @@ bake_start --force
 check "where the smallest is sold out" wait_until 30 runs
 check_output "… the next is taken" "cx33 nbg1" servers "s['server_type']['name'] + ' ' + s['location']['name']"
 
-# ---- a bake that is stopped, and one that is killed
+# a bake that is stopped, and one that is killed
 kill -TERM "$bake_pid"
 check_exit 7 "a bake that is stopped" bake_ends
 check_output "… leaves nothing" 0 left

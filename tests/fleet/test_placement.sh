@@ -18,7 +18,7 @@ sizes() { groups "'%02d' % len(g['servers'])"; }
 sizes_are() { [ "$(sizes)" = "$1" ]; }
 count_is() { [ "$(count)" = "$1" ]; }
 
-# ---- without being asked
+# without being asked
 probe_start cx23:nbg1 max=20 slots=1 ipv4=1
 submit 1 >/dev/null
 check "a server is made" steps_until 30 count_is 1
@@ -26,7 +26,7 @@ check_output "in no group, unless configured" None servers "str(s['placement_gro
 check_output "and none is made" "" sizes
 probe_end TERM
 
-# ---- asked
+# asked
 api POST /placement_groups '{"name":"foreign","type":"spread"}' >/dev/null
 api POST /placement_groups '{"name":"elsewhere","type":"spread","labels":{"managed-by":"rgrid","rgrid-grid":"another","rgrid-role":"spread"}}' >/dev/null
 fault "lost:method=POST,path=/placement_groups,status=504" >/dev/null
@@ -43,7 +43,7 @@ check_output "ours carry this grid's labels" "rgrid testgrid spread rgrid testgr
 	field "' '.join(g['labels'][k] for g in a['placement_groups'] if g['name'].startswith('rgrid-spread-') for k in ('managed-by', 'rgrid-grid', 'rgrid-role'))" \
 	api GET /placement_groups
 
-# ---- the group that has room is filled first
+# the group that has room is filled first
 gone=$(field "[g['servers'][0] for g in a['placement_groups'] if len(g['servers']) == 10][0]" api GET "/placement_groups")
 api DELETE "/servers/$gone" >/dev/null
 check "a server goes" wait_until 30 sizes_are "00 00 02 09"
@@ -51,7 +51,7 @@ submit 1 >/dev/null
 store_ask "UPDATE rg.worker SET created_at = created_at - interval '2 minutes'" >/dev/null
 check "the next one takes the place of one that has gone" steps_until 60 sizes_are "00 00 02 10"
 
-# ---- limits
+# limits
 sim POST /faults '{"kind":"quota","resource":"placement_group","max":4,"name":"placement_group_limit"}' >/dev/null
 store_ask "TRUNCATE rg.ready" >/dev/null
 for server in $(field "' '.join(str(i) for g in a['placement_groups'] if len(g['servers']) == 2 for i in g['servers'])" api GET /placement_groups); do
@@ -68,7 +68,7 @@ check "the account's limit of groups is told as such" wait_until 60 limited
 check_output "no server is made without a group, but for the first" 1 field "sum(s['placement_group'] is None for s in a['servers'])" api GET "/servers?per_page=50"
 probe_end TERM
 
-# ---- groups go when they are empty, whatever the setting is now, and only ours
+# groups go when they are empty, whatever the setting is now, and only ours
 store_ask "TRUNCATE rg.ready" >/dev/null
 sim DELETE /faults >/dev/null
 for server in $(servers "str(s['id'])"); do api DELETE "/servers/$server" >/dev/null; done

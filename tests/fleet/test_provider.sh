@@ -75,7 +75,7 @@ anew() {
 	store_ask "DELETE FROM rg.worker; DELETE FROM rg.cooling" >/dev/null
 }
 
-# ---- what must be right before anything starts
+# what must be right before anything starts
 check "a key that is none" refused 'ssh-keys: the project has none with the name or number "nobody"' --ssh-keys nobody
 check "a firewall that is none" refused 'firewalls: the project has none with the name or number "4711"' --firewalls 4711
 check "too many firewalls" refused 'firewalls: a server takes at most 5' --firewalls 1,2,3,4,5,6
@@ -90,7 +90,7 @@ check "an API where no public worker gets" refused_as public "worker-api-url is 
 check "… with what to do" grep -F "set it to https://198.18.0.2:8443" "$TEST_DIR/refused"
 check "more public workers than can be named" refused_as public "workers-max is more than 1024" --workers-max 1025
 
-# ---- what would be done
+# what would be done
 store_ask "SELECT count(*) FROM rg.submit(1, NULL, ARRAY['{\"limits\": {}}'], ARRAY[NULL::text], ARRAY[NULL::text], ARRAY[0::int2])" >/dev/null
 events=$(store_ask "SELECT count(*) FROM rg.event")
 sim DELETE /requests >/dev/null
@@ -103,7 +103,7 @@ check "… of what would be done, why, and by which rule" plan_says '^  rule [0-
 check_output "… orders nothing" 0 field "sum(r['method'] != 'GET' for r in a['requests'])" sim GET /requests
 check_output "… and writes nothing" "0 $events" store_ask "SELECT (SELECT count(*) FROM rg.worker) || ' ' || (SELECT count(*) FROM rg.event)"
 
-# ---- what there is without a word
+# what there is without a word
 echo 198.18.0.99/32 >"$list"
 orchestrator_start private
 check "a worker's server is ordered" wait_until 60 count_is 1
@@ -113,7 +113,7 @@ check "… and no list of an earlier public mode is left" test ! -e "$list"
 check_output "without keys, firewalls, groups, public addresses" "0 [] None None None" \
 	server "' '.join(map(str, (len(a['servers'][0].get('_ssh_keys', [])), a['servers'][0]['public_net']['firewalls'], a['servers'][0]['placement_group'], a['servers'][0]['public_net']['ipv4'], a['servers'][0]['public_net']['ipv6'])))"
 
-# ---- the way out of a private network
+# the way out of a private network
 told() { # the ways out that the servers' user data names
 	sim GET /state | /usr/bin/python3 -c '
 import base64, json, re, sys
@@ -130,7 +130,7 @@ orchestrator_start private
 check "a worker's server is ordered" wait_until 60 count_is 1
 check_output "with one, they take it, and Hetzner's resolvers" 'RGRID_DNS="185.12.64.1 185.12.64.2" RGRID_WAY_OUT="yes"' told
 
-# ---- what was asked for
+# what was asked for
 anew
 api POST /ssh_keys "{\"name\":\"alice's laptop\",\"public_key\":\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILtbrBrv18eaPMpjjFSSsQHQCNQsM5BPVfCzvKqr7Orf alice\"}" >/dev/null
 api POST /ssh_keys '{"name":"bob","public_key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILtbrBrv18eaPMpjjFSSsQHQCNQsM5BPVfCzvKqr7Org bob"}' >/dev/null
@@ -155,14 +155,14 @@ check_output "with the firewalls" "$wall $other" server "' '.join(str(f['id']) f
 check_output "in a placement group of the grid" "spread spread" \
 	server "a['servers'][0]['placement_group']['type'] + ' ' + a['servers'][0]['placement_group']['labels']['rgrid-role']"
 
-# ---- a firewall has nothing to filter on a private server
+# a firewall has nothing to filter on a private server
 anew
 orchestrator_start private --firewalls workers
 check "a private server is ordered without" wait_until 60 count_is 1
 check_output "…" "[]" server "a['servers'][0]['public_net']['firewalls']"
 check "and it is said" says "firewalls are left out: servers have no public address to filter"
 
-# ---- without a private network: each server by its own address
+# without a private network: each server by its own address
 addresses() { server "'\n'.join(sorted(s['public_net']['ipv4']['ip'] + '/32' for s in a['servers']))"; }
 list_is_right() { [ "$(sort "$list")" = "$(addresses)" ]; }
 anew
@@ -211,7 +211,7 @@ check "stopped it leaves its workers in" list_is_right
 before=$(stamp)
 (public --workers-min 8 --dry-run) >"$TEST_DIR/dry" 2>&1
 check_output "a dry run does not touch the list" "$before" stamp
-# ---- what it keeps to
+# what it keeps to
 is() { [ "$(store_ask "$2")" = "$1" ]; }
 anew
 store_ask "TRUNCATE rg.ready" >/dev/null
@@ -269,21 +269,21 @@ anew
 sim DELETE /faults >/dev/null
 store_ask "UPDATE rg.grid SET quota_until = NULL; TRUNCATE rg.ready" >/dev/null
 api_stops
-# ---- every started hour is booked, however long an hour is said to be
+# every started hour is booked, however long an hour is said to be
 anew
 store_ask "DELETE FROM rg.cost_ledger" >/dev/null
 orchestrator_start private --billed-hour 2s
 booked() { [ "$(store_ask "SELECT count(*) >= 3 AND count(DISTINCT server_id) = 1 AND max(from_at) - min(from_at) = (count(*) - 1) * interval '2 s' FROM rg.cost_ledger")" = t ]; }
 check "a worker's third hour is booked in its fifth second" wait_until 60 booked
 
-# ---- what the provider does not tell is asked again
+# what the provider does not tell is asked again
 fault "status:method=GET,path=/servers,status=503,count=0"
 check "a listing that fails is said" wait_until 90 says fleet.look_failed
 sim DELETE /faults >/dev/null
 sim DELETE /requests >/dev/null
 check "and asked for again" wait_until 90 asked
 
-# ---- no answer of the provider's ends it. More failures than the client repeats a request for.
+# no answer of the provider's ends it. More failures than the client repeats a request for.
 anew
 sim DELETE /requests >/dev/null
 fault "status:method=GET,path=/pricing,status=502,count=6"
@@ -304,7 +304,7 @@ check "the orchestrator is the one that was started" kill -0 "$orchestrator_pid"
 sim DELETE /faults >/dev/null
 sim DELETE /requests >/dev/null
 
-# ---- two of them: one leads; when it is killed, the other goes on where it was
+# two of them: one leads; when it is killed, the other goes on where it was
 anew
 orchestrator_start private
 leads() { grep -qF '"event":"orchestrator.leads"' "$TEST_DIR/$1.log"; }
@@ -325,7 +325,7 @@ check_output "… without a server too many" 2 store_ask "SELECT count(*) FROM r
 orchestrator_pid=$second_pid
 sim DELETE /requests >/dev/null
 
-# ---- a request that hangs does not hold it up
+# a request that hangs does not hold it up
 ended() { ! kill -0 "$orchestrator_pid" 2>/dev/null; }
 fault "delay:method=GET,path=/servers,ms=25000"
 sim DELETE /requests >/dev/null

@@ -140,7 +140,7 @@ if command -v shellcheck >/dev/null; then
 	check "the scripts are clean ones" shellcheck packaging/worker/boot.sh packaging/worker/bake.sh
 fi
 
-# Units --------------------------------------------------------------------------------------------
+# Units
 if command -v systemd-analyze >/dev/null; then
 	for unit in packaging/systemd/*.service packaging/worker/*.service; do
 		copy=$TEST_DIR/$(basename "$unit")

@@ -70,14 +70,14 @@ worker_labels() { printf '"managed-by":"rgrid","rgrid-role":"worker","rgrid-grid
 
 hetzner_start --state "$TEST_DIR/sim.json"
 
-# ---- nothing configured, nothing wrong
+# nothing configured, nothing wrong
 project nothing
 check_output "where nothing is configured nothing is broken" "0: ; env-file net-exists net-server" found
 check "… and the rest says why it is skipped" explains
 without_token() { (unset HCLOUD_TOKEN; found "$@"); }
 check_output "without a token as well" "0: ; env-file" without_token
 
-# ---- the whole deployment, then one thing broken at a time
+# the whole deployment, then one thing broken at a time
 healthy base
 if [ "$(id -u)" -eq 0 ]; then
 	check_output "a healthy deployment" "0: ; " found
@@ -118,7 +118,7 @@ check_output "… a little" "0: ; api-clock" here
 check "… which is explained" explains
 faults_end
 
-# ---- the token's file
+# the token's file
 if [ "$(id -u)" -eq 0 ]; then
 	(umask 077 && echo "HETZNER_API_TOKEN=$HCLOUD_TOKEN" >"$TEST_DIR/hetzner.env")
 	check_output "the token is taken from its own file" "0: ; " without_token --server rgrid
@@ -145,7 +145,7 @@ else
 	skip "the token's file" "needs root, whose it is"
 fi
 
-# ---- the environment file
+# the environment file
 cp "$ENV_FILE" "$TEST_DIR/good.env"
 with_env() { # sed script
 	sed "$1" "$TEST_DIR/good.env" >"$ENV_FILE"
@@ -165,7 +165,7 @@ check_output "both commented out" "0: ; env-file" with_env 's/^RGRID/# &/'
 check "… which is explained" explains
 check_output "all is well again" "0: ; " here
 
-# ---- the network
+# the network
 api PUT "/networks/$(network_id)" '{"labels":{}}' >/dev/null
 check_output "the network is not RGrid's" "1: net-ours; " here
 check "… which is explained" explains
@@ -223,7 +223,7 @@ api DELETE "/networks/$(network_id)" >/dev/null
 check_output "the network is gone" "1: net-exists; " here
 check "… which is explained" explains
 
-# ---- what the orchestrator is told to order
+# what the orchestrator is told to order
 healthy orders
 cp "$ENV_FILE" "$TEST_DIR/good.env"
 bundle=$(printf 'ab%.0s' {1..32})
@@ -321,7 +321,7 @@ check "… which is explained" explains
 crowd 90 99
 check_output "the network is full" "1: net-members; " here
 
-# ---- workers, which must have lived a while: the simulator's memory is put two hours back
+# workers, which must have lived a while: the simulator's memory is put two hours back
 healthy fleet
 printf '%s\n' RGRID_PROVIDER=hetzner RGRID_WORKER_BUNDLE="$bundle" >>"$ENV_FILE"
 network_id >"$TEST_DIR/id"
@@ -365,7 +365,7 @@ with_database() { here --database "$RGRID_TEST_CONNINFO"; }
 age
 check_output "workers that are as they should be, and another grid's" "0: ; " with_database
 
-# ---- what the orchestrator says of itself
+# what the orchestrator says of itself
 store_ask "UPDATE rg.worker SET server_id = 999, created_at = now() - interval '1 hour' WHERE id = 42"
 check_output "a worker whose server the project lacks" "1: fleet-missing; " with_database
 check "… which is explained" explains
@@ -414,7 +414,7 @@ check_output "none has ever led" "1: orchestrator-leads; " with_database
 sed -i 's/^RGRID_PROVIDER=.*/RGRID_PROVIDER=local/' "$ENV_FILE"
 check_output "… where none is needed" "0: ; " with_database
 
-# ---- its servers
+# its servers
 orphan=$(server_create orphan "$(worker_labels worker_000000000001c)")
 attach "$orphan" "$id" 10.0.1.44
 check_output "a server that is new needs no worker yet" "0: ; " with_database

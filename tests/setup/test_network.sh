@@ -26,7 +26,7 @@ print(sum(r["method"] != "GET" for r in a["requests"]))'; }
 check "without a token it says which to set" says 4 HETZNER_API_TOKEN env -u HCLOUD_TOKEN "$RGRIDD" network setup
 hetzner_start --action-time fast
 
-# ---- from nothing, in the words of the guide
+# from nothing, in the words of the guide
 project fresh
 server=$(server_create rgrid "$control")
 check "a dry run tells the steps" says 0 "would create-network (rule 101)" network setup --dry-run
@@ -88,7 +88,7 @@ print(a[\"network\"][\"id\"], a[\"server\"][\"private_ip\"], a[\"changes\"])"' -
 check "status: all is well" network status --server rgrid
 check "impossible wishes are refused" says 2 "--ip: 10.0.2.2 is not within the subnet" network setup --ip 10.0.2.2
 
-# ---- rollback
+# rollback
 printf 'FIRST=1\n' >"$TEST_DIR/env"
 cat "$ENV_FILE" >>"$TEST_DIR/env"
 cp "$TEST_DIR/env" "$ENV_FILE"
@@ -118,7 +118,7 @@ check "status: it is missing" says 1 "the project has no network rgrid-private" 
 check "setup makes a new one" network setup
 check "… as good as the first" project_is_good
 
-# ---- what is half done
+# what is half done
 project "no subnet"
 server_create rgrid "$control" >/dev/null
 network_create "$managed" >/dev/null
@@ -166,7 +166,7 @@ attach "$other" "$id" 10.0.1.2
 check "an address that another server has is not taken" \
 	says 1 "hcloud server detach-from-network --network rgrid-private db2" network setup
 
-# ---- which server this is
+# which server this is
 project "which server"
 server=$(server_create rgrid '')
 check "without a hint the candidates are listed" says 5 "candidates: rgrid (ID: $server)" network setup
@@ -186,7 +186,7 @@ printf 4711 >"$TEST_DIR/www/hetzner/v1/metadata/instance-id"
 check "a machine of another project" says 5 "which the token's project does not have" network setup
 RGRID_METADATA_ENDPOINT=http://127.0.0.1:1
 
-# ---- faults: nothing double, nothing half
+# faults: nothing double, nothing half
 fault_check() { # description, fault
 	project "$1"
 	server_create rgrid "$control" >/dev/null

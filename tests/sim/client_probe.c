@@ -95,7 +95,7 @@ static void say(struct probe *probe, const char *name, int64_t id)
 	buf_appendf(&probe->said, " %s=%" PRId64, name, id);
 }
 
-/* Networks ------------------------------------------------------------------------------------- */
+/* Networks */
 
 static int run_create_network(struct probe *probe, struct error *err)
 {
@@ -137,7 +137,7 @@ static int run_delete_route(struct probe *probe, struct error *err)
 					    probe->words[2], probe->words[3], &probe->actions, err);
 }
 
-/* Servers -------------------------------------------------------------------------------------- */
+/* Servers */
 
 /* A request and what it points to. */
 struct order {
@@ -295,7 +295,7 @@ static int run_show(struct probe *probe, struct error *err)
 	return 0;
 }
 
-/* Listings ------------------------------------------------------------------------------------- */
+/* Listings */
 
 static int list_servers(struct probe *probe, const char *name, const char *label, struct error *err)
 {
@@ -382,7 +382,7 @@ static int run_list(struct probe *probe, struct error *err)
 	return list_ssh_keys(probe, name, err);
 }
 
-/* The rest ------------------------------------------------------------------------------------- */
+/* The rest */
 
 static int run_wait(struct probe *probe, struct error *err)
 {

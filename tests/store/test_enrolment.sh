@@ -85,7 +85,7 @@ check "the API cannot ask for enrolments" refuses "permission denied" store_ask_
 	"SELECT rg.worker_must_enrol($id, 1, 1, NULL)"
 check "a worker cannot look at tokens" refuses "permission denied" as own "SELECT rg.bundle_token_check(sha256('x'), '')"
 
-# A pass to the bundle for who becomes no worker ---------------------------------------------------
+# A pass to the bundle for who becomes no worker
 pass_give() { store_ask_as rgrid_orchestrator "SELECT rg.bundle_pass_give(sha256('$1'), $2)"; }
 check "a pass is given to one that becomes no worker" pass_give "a pass" 60000
 check_output "… and fetches the bundle" 1 bundle "a pass"
@@ -98,7 +98,7 @@ check "… nor can a worker" refuses "permission denied" as own "SELECT rg.bundl
 pass_give "another" 60000 >/dev/null
 check_output "passes that have ended are swept" 1 store_ask "SELECT count(*) FROM rg.bundle_pass"
 
-# Ten at a time: one wins --------------------------------------------------------------------------
+# Ten at a time: one wins
 worker_new w2
 store_ask "ALTER ROLE $login CONNECTION LIMIT 20"
 for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -110,7 +110,7 @@ check_output "… with one event" 1 events worker.enrolled
 winner=$(basename "$(grep -lx t "$TEST_DIR"/race.*)")
 check_output "… and it is the winner's password that counts" 1 as "p${winner#race.}" "SELECT 1"
 
-# Too late, and gone -------------------------------------------------------------------------------
+# Too late, and gone
 worker_new w3
 store_ask "UPDATE rg.worker SET enrol_until = now() WHERE id = $id"
 check_output "who is late is refused" f as first "SELECT rg_worker.enrol('$own')"

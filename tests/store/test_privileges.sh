@@ -28,7 +28,7 @@ denied() { # login SQL
 	esac
 }
 
-# Lists ------------------------------------------------------------------------------------------
+# Lists
 
 check_output "a worker may execute exactly these functions" \
 	"artifacts_add enrol heartbeat join leave log_append release step" \
@@ -88,7 +88,7 @@ check_output "the API writes accounts only" "api_key blob project" \
 		WHERE relnamespace = 'rg'::regnamespace AND relkind = 'r'
 		AND has_table_privilege('rgrid_api', oid, 'UPDATE, DELETE, TRUNCATE')"
 
-# Attempts ---------------------------------------------------------------------------------------
+# Attempts
 
 check "a worker joins" store_ask_as "$worker" \
 	"SELECT * FROM rg_worker.join(1, 1, 1, 'h', 'v', '{}', decode(repeat('00', 32), 'hex'))"

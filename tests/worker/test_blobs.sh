@@ -50,7 +50,7 @@ check 'the blob service starts' service_start
 API_URL=http://127.0.0.1:$service_port
 check 'a worker joins' worker_start w1 --slots 4
 
-# In and out ---------------------------------------------------------------------------------------
+# In and out
 
 input=$(printf 'a,b\n1,2\n' | blob_put)
 big=$(head -c 20000000 /dev/zero | blob_put)
@@ -96,7 +96,7 @@ else
 	check 'it completes, where that cannot be held' job_ended "$job" '1 1'
 fi
 
-# Away ---------------------------------------------------------------------------------------------
+# Away
 
 service_stop
 fresh=$(date +%s%N | blob_put)

@@ -53,7 +53,7 @@ log_is_whole() {
 	job_log "$1" 1 | awk '/^line/ && $2 != NR - 1 {exit 1} /^last/ {ok = $2 == NR - 1} END {exit !ok}'
 }
 
-# Sessions killed ----------------------------------------------------------------------------------
+# Sessions killed
 
 # shellcheck disable=SC2059
 job=$(job_submit python "$(printf "$counting" 3)")
@@ -72,7 +72,7 @@ check 'jobs get done while sessions die all the time' wait_until 90 storm
 check_output 'each exactly once' '200' store_ask 'SELECT count(*) FROM rg.attempt WHERE attempt = 1 AND outcome = 1 AND stdout_bytes = 0'
 check_output 'the queue is consistent' '' store_ask 'SELECT * FROM t.violations()'
 
-# A restart ----------------------------------------------------------------------------------------
+# A restart
 
 # shellcheck disable=SC2059
 job=$(job_submit python "$(printf "$counting" 4)")
@@ -88,7 +88,7 @@ check 'the other one completes' job_ended "$job" '1 1'
 check 'its log is whole' log_is_whole "$job"
 check_output 'the worker is the same incarnation' 1 store_ask 'SELECT incarnation FROM rg.worker'
 
-# Long away ----------------------------------------------------------------------------------------
+# Long away
 
 job=$(job_submit bash 'echo started; exec sleep 1002')
 wait_until 20 job_log_has "$job" 1 started

@@ -32,7 +32,7 @@ beats_since() { # name time
 }
 now() { store_ask 'SELECT clock_timestamp()'; }
 
-# Drained and taken back, with a job --------------------------------------------------------------
+# Drained and taken back, with a job
 
 worker_start w1 --slots 2
 start_long
@@ -49,7 +49,7 @@ check 'it takes jobs again' job_ended "$later" '1 1'
 check 'its own has gone on all the time' job_is "$long" running
 check_output 'and it is active' 2 state_of w1
 
-# Taken back at the last moment: nobody tells it before its job has ended --------------------------
+# Taken back at the last moment: nobody tells it before its job has ended
 
 operate drain w1 >/dev/null
 wait_until 10 said worker.draining 2
@@ -58,7 +58,7 @@ check 'one that was taken back while it went stays' wait_until 10 said worker.un
 job=$(job_submit bash true)
 check 'and works' job_ended "$job" '1 1'
 
-# Kept for new jobs until its paid hour ends ------------------------------------------------------
+# Kept for new jobs until its paid hour ends
 
 fleet_drains w1 2
 wait_until 10 said worker.draining 3
@@ -77,7 +77,7 @@ wait_until 15 beats_since w1 "$at"
 delete w1 false >/dev/null
 check 'or is sent away, which is as well as leaving' worker_wait
 
-# Leaving -----------------------------------------------------------------------------------------
+# Leaving
 
 worker_start w2
 operate drain w2 >/dev/null
@@ -104,7 +104,7 @@ end_long
 check 'after SIGTERM it is not taken back' worker_wait
 check_output 'it has left' 4 state_of w4
 
-# Deleted -----------------------------------------------------------------------------------------
+# Deleted
 
 worker_start w5
 start_long

@@ -126,7 +126,7 @@ wait "$WORKER_PID" 2>/dev/null
 perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); send(S, "end", 0, sockaddr_un($ARGV[0]))' "$TEST_DIR/notify"
 wait "$listener"
 
-# What can be wrong ------------------------------------------------------------------------------
+# What can be wrong
 hba() { # how workers log in from then on
 	printf 'local all all trust\nhostssl all all 127.0.0.0/8 %s\n' "$1" >"$DIR/hba"
 	hba_loaded=$(store_ask 'SELECT pg_conf_load_time()')

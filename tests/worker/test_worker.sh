@@ -13,7 +13,7 @@ worker_begin
 
 check 'a worker joins' worker_start w1 --slots 2
 
-# Scripts ------------------------------------------------------------------------------------------
+# Scripts
 
 job=$(job_submit python '
 import os, sys
@@ -55,7 +55,7 @@ check_output 'nothing was recorded' 0 store_ask "SELECT count(*) FROM rg.artifac
 job=$(store_ask "SELECT rg.submit(1, NULL, ARRAY['{\"runtime\": \"cobol\"}'], ARRAY[NULL::text], ARRAY[NULL::text], ARRAY[0::int2])")
 check 'a specification that it cannot read is rejected' job_ended "$job" '1 10'
 
-# Limits -------------------------------------------------------------------------------------------
+# Limits
 
 job=$(job_submit bash 'sleep 1000 & sleep 1000' '{limits: {timeout_ms: 500}}')
 check 'the time limit ends a job and all its children' job_ended "$job" '1 3'
@@ -86,7 +86,7 @@ job=$(job_submit exec $'#!/usr/bin/no-such-interpreter\necho never')
 check 'a script whose interpreter is not there ends' job_ended "$job" '1 2'
 check 'and is named' job_log_has "$job" 2 'its interpreter /usr/bin/no-such-interpreter is not there'
 
-# Cancelling ---------------------------------------------------------------------------------------
+# Cancelling
 
 one=$(job_submit bash 'echo started; sleep 1000')
 two=$(job_submit bash 'echo started; sleep 1000')
@@ -99,7 +99,7 @@ check 'the other one runs on' job_is "$two" running
 store_ask "SELECT rg.cancel_job(1, $two)" >/dev/null
 check 'a heartbeat brings the word too' job_ended "$two" '1 5' 10
 
-# Many, and much -----------------------------------------------------------------------------------
+# Many, and much
 
 store_ask "SELECT count(*) FROM t.submit(300)" >/dev/null
 store_ask 'NOTIFY rg_wake'
@@ -130,7 +130,7 @@ check_output 'in order, without a hole' 0 store_ask "SELECT count(*) FROM (SELEC
 grown=$(($(high_water) - before))
 check "no more than 16 MB of it were held in memory ($grown kB)" test "$grown" -lt 16384
 
-# Leaving ------------------------------------------------------------------------------------------
+# Leaving
 
 has_cgroups() { [ "$(worker_cgroups w1)" -gt 0 ] || [[ ,$unenforced, == *,memory,* ]]; }
 check 'it has cgroups of its own, where it may' has_cgroups
@@ -158,7 +158,7 @@ worker_kill TERM
 check 'a drained worker leaves by itself' worker_wait
 check_output 'after its job has ended' 'ended 1 1' store_ask "SELECT t.place($short)"
 
-# Sudden death -------------------------------------------------------------------------------------
+# Sudden death
 
 worker_start w3 --slots 2
 job=$(job_submit bash 'echo started; [ "$RGRID_ATTEMPT" = 2 ] || sleep 1001')

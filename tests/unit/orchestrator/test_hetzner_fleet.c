@@ -70,8 +70,7 @@ TEST(listings_take_a_quarter_of_the_requests_at_most)
 	}
 }
 
-/* Orders, against a scripted API -----------------------------------------------------------------
- */
+/* Orders, against a scripted API */
 
 #define SERVER(grid)                                                           \
 	"{\"server\":{\"id\":42,\"name\":\"w\",\"status\":\"running\","        \
