@@ -13,27 +13,6 @@ BEGIN
 END
 $$;
 
--- Ended jobs wait for workers again. p_batch: the batch of all of them, NULL for none.
-CREATE FUNCTION rg.jobs_reopen(p_batch bigint, p_job bigint[], p_attempt integer[]) RETURNS void
-LANGUAGE plpgsql
-AS $$
-BEGIN
-	IF EXISTS (SELECT FROM rg.job j JOIN rg.project p ON p.id = j.project_id
-			WHERE j.id = p_job[1] AND p.held_at IS NOT NULL) THEN
-		INSERT INTO rg.delayed (job_id, attempt, gate_id, run_at, reason)
-		SELECT i.job_id, i.attempt, (SELECT b.id FROM rg.batch b
-			WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL), 'infinity', rg.hold_reason()
-		FROM unnest(p_job, p_attempt) AS i (job_id, attempt);
-	ELSIF EXISTS (SELECT FROM rg.batch b WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL) THEN
-		PERFORM rg.gate_enter(p_batch, p_job, p_attempt);
-	ELSE
-		INSERT INTO rg.ready (job_id, attempt)
-		SELECT i.job_id, i.attempt FROM unnest(p_job, p_attempt) AS i (job_id, attempt)
-		ORDER BY i.job_id;
-	END IF;
-END
-$$;
-
 -- The new attempt's number. RG404, or RG409 when the job has not ended.
 CREATE FUNCTION rg.retry_job(p_project bigint, p_job bigint) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
@@ -63,7 +42,7 @@ BEGIN
 	END IF;
 	SELECT a.attempt, a.outcome INTO STRICT v_attempt, v_outcome
 	FROM rg.attempt a WHERE a.job_id = p_job ORDER BY a.attempt DESC LIMIT 1;
-	PERFORM rg.jobs_reopen(v_batch, ARRAY[p_job], ARRAY[v_attempt + 1]);
+	PERFORM rg.jobs_enqueue(p_project, v_batch, ARRAY[p_job], ARRAY[v_attempt + 1]);
 	IF v_batch IS NOT NULL THEN
 		INSERT INTO rg.batch_delta (batch_id, completed, failed, cancelled)
 		VALUES (v_batch, -(v_outcome = 1)::integer, -(v_outcome NOT IN (1, 5))::integer,
@@ -108,7 +87,7 @@ BEGIN
 	IF v_job IS NULL THEN
 		RETURN 0;
 	END IF;
-	PERFORM rg.jobs_reopen(p_batch, v_job, v_attempt);
+	PERFORM rg.jobs_enqueue(p_project, p_batch, v_job, v_attempt);
 	INSERT INTO rg.batch_delta (batch_id, completed, failed, cancelled)
 	VALUES (p_batch, -v_delta[1], -v_delta[2], -v_delta[3]);
 	RETURN cardinality(v_job);

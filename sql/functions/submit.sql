@@ -16,6 +16,30 @@ AS $$
 	ON CONFLICT DO NOTHING;
 $$;
 
+-- New or ended jobs wait for workers: held with their project, at their batch's parallel limit, or ready.
+-- p_batch: the batch of all of them, NULL for none.
+CREATE FUNCTION rg.jobs_enqueue(p_project bigint, p_batch bigint, p_job bigint[], p_attempt integer[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	v_gate bigint;
+BEGIN
+	SELECT b.id INTO v_gate FROM rg.batch b WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL;
+	IF rg.is_held(p_project) THEN
+		INSERT INTO rg.delayed (job_id, attempt, gate_id, run_at, reason)
+		SELECT i.job_id, i.attempt, v_gate, 'infinity', rg.hold_reason()
+		FROM unnest(p_job, p_attempt) AS i (job_id, attempt);
+	ELSIF v_gate IS NOT NULL THEN
+		PERFORM rg.gate_enter(v_gate, p_job, p_attempt);
+	ELSE
+		INSERT INTO rg.ready (job_id, attempt)
+		SELECT i.job_id, i.attempt FROM unnest(p_job, p_attempt) AS i (job_id, attempt)
+		ORDER BY i.job_id;
+	END IF;
+END
+$$;
+
 -- Inserts specs and makes them wait for workers. Returns the ids in the order given.
 -- p_batch NULL: jobs of their own.
 CREATE FUNCTION rg.submit(p_project bigint, p_batch bigint, p_spec text[], p_name text[],
@@ -27,14 +51,13 @@ DECLARE
 	v_count integer := cardinality(p_spec);
 	v_ids   bigint[];
 	v_first integer;
-	v_limit integer;
 	v_cancelled_at timestamptz;
 BEGIN
 	PERFORM rg.check_arrays(10000, v_count, cardinality(p_name), cardinality(p_labels),
 		cardinality(p_retries));
 	IF p_batch IS NOT NULL THEN
 		PERFORM pg_advisory_xact_lock(-p_batch);
-		SELECT b.cancelled_at, b.parallel_limit INTO v_cancelled_at, v_limit
+		SELECT b.cancelled_at INTO v_cancelled_at
 		FROM rg.batch b WHERE b.id = p_batch AND b.project_id = p_project;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'there is no such batch' USING ERRCODE = 'RG404';
@@ -55,15 +78,7 @@ BEGIN
 	FROM unnest(p_spec, p_name, p_labels, p_retries)
 		WITH ORDINALITY AS i (spec, name, labels, retries, position);
 	PERFORM rg.job_sizes_note(v_ids, p_spec);
-	IF rg.is_held(p_project) THEN
-		INSERT INTO rg.delayed (job_id, attempt, gate_id, run_at, reason)
-		SELECT i, 1, CASE WHEN v_limit IS NOT NULL THEN p_batch END, 'infinity', rg.hold_reason()
-		FROM unnest(v_ids) AS i;
-	ELSIF v_limit IS NOT NULL THEN
-		PERFORM rg.gate_enter(p_batch, v_ids, array_fill(1, ARRAY[v_count]));
-	ELSE
-		INSERT INTO rg.ready (job_id, attempt) SELECT i, 1 FROM unnest(v_ids) AS i;
-	END IF;
+	PERFORM rg.jobs_enqueue(p_project, p_batch, v_ids, array_fill(1, ARRAY[v_count]));
 	IF p_batch IS NOT NULL THEN
 		INSERT INTO rg.batch_delta (batch_id, total) VALUES (p_batch, v_count);
 	END IF;
