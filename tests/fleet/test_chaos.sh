@@ -58,8 +58,10 @@ pkill_worker() { in_server "$killed" sh -c 'kill -9 $(systemctl show -P MainPID 
 check "a worker's process is killed" pkill_worker
 rejoined() { [ "$(sql "SELECT incarnation FROM rg.worker WHERE id = $killed_worker")" -gt 1 ]; }
 check "… and is back, under its own login" wait_until 30 rejoined
-stays() { in_server "$killed" systemctl -q is-active rgrid-worker && machine_runs "$deployment_instance" "$killed"; }
-check "… on its machine, which stays" stays
+# Its unit is active a moment after it has joined: once it has told systemd, and what follows its start has run.
+serves() { in_server "$killed" systemctl -q is-active rgrid-worker; }
+check "… a service that has started" wait_until 30 serves
+check "… on its machine, which stays" machine_runs "$deployment_instance" "$killed"
 on_control pg_ctlcluster 15 main restart -m immediate >/dev/null 2>&1
 check "the database is back" wait_until 30 is 1 sql "SELECT 1"
 
