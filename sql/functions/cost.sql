@@ -208,10 +208,13 @@ AS $$
 	CROSS JOIN LATERAL rg.paid_shares(w, t.since, t.until) s;
 $$;
 
-CREATE FUNCTION rg.is_held(p_project bigint) RETURNS boolean
-LANGUAGE sql STABLE
+-- Which of the projects are held at their limit. They stay so until this transaction ends: whoever makes jobs
+-- of theirs wait for the limit must not come too late for being let go.
+CREATE FUNCTION rg.projects_held(p_projects bigint[]) RETURNS bigint[]
+LANGUAGE sql
 AS $$
-	SELECT EXISTS (SELECT FROM rg.project p WHERE p.id = p_project AND p.held_at IS NOT NULL);
+	SELECT ARRAY(SELECT p.id FROM rg.project p WHERE p.held_at IS NOT NULL AND p.id = ANY (p_projects)
+		ORDER BY p.id FOR SHARE);
 $$;
 
 CREATE FUNCTION rg.hold_reason() RETURNS text
@@ -250,42 +253,49 @@ BEGIN
 END
 $$;
 
--- Holds projects whose limit is reached, warns at 80 % of it, lets go when the limit was raised or a new
--- month has begun.
-CREATE FUNCTION rg.projects_hold() RETURNS void
+-- Holds the project if its limit is reached, warns at 80 % of it, lets go when the limit was raised or a new
+-- month has begun. Whoever has its row locked, for jobs that are to wait as held, is not waited for: the next
+-- time is soon.
+CREATE FUNCTION rg.project_hold(p_project bigint) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
 	v_project rg.project;
-	v_cost    bigint;
+	v_cost    bigint := rg.month_cost(p_project);
 BEGIN
-	FOR v_project IN
-		SELECT * FROM rg.project p WHERE p.monthly_limit_micros IS NOT NULL OR p.held_at IS NOT NULL
-	LOOP
-		v_cost := rg.month_cost(v_project.id);
-		IF v_cost >= v_project.monthly_limit_micros THEN
-			IF v_project.held_at IS NULL THEN
-				UPDATE rg.project p SET held_at = now() WHERE p.id = v_project.id;
-				INSERT INTO rg.event (kind, reason) VALUES ('project.held', format(
-					'project %s has reached its monthly limit: %s of %s micro-euros',
-					v_project.name, v_cost, v_project.monthly_limit_micros));
-			END IF;
-			PERFORM rg.jobs_hold(v_project.id);
-		ELSIF v_project.held_at IS NOT NULL THEN
-			UPDATE rg.project p SET held_at = NULL WHERE p.id = v_project.id;
-			UPDATE rg.delayed d SET run_at = now() FROM rg.job j
-			WHERE d.run_at = 'infinity' AND j.id = d.job_id AND j.project_id = v_project.id;
-			INSERT INTO rg.event (kind, reason) VALUES ('project.released',
-				format('jobs of project %s run again', v_project.name));
-		ELSIF rg.limit_status(v_cost, v_project.monthly_limit_micros, false) = 'warning' AND (v_project.warned_at IS NULL
-				OR v_project.warned_at < date_trunc('month', now(), 'UTC')) THEN
-			UPDATE rg.project p SET warned_at = now() WHERE p.id = v_project.id;
-			INSERT INTO rg.event (kind, reason) VALUES ('project.warned', format(
-				'project %s has spent %s of the %s micro-euros of its monthly limit',
+	SELECT * INTO v_project FROM rg.project p WHERE p.id = p_project FOR NO KEY UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	IF v_cost >= v_project.monthly_limit_micros THEN
+		IF v_project.held_at IS NULL THEN
+			UPDATE rg.project p SET held_at = now() WHERE p.id = p_project;
+			INSERT INTO rg.event (kind, reason) VALUES ('project.held', format(
+				'project %s has reached its monthly limit: %s of %s micro-euros',
 				v_project.name, v_cost, v_project.monthly_limit_micros));
 		END IF;
-	END LOOP;
+		PERFORM rg.jobs_hold(p_project);
+	ELSIF v_project.held_at IS NOT NULL THEN
+		UPDATE rg.project p SET held_at = NULL WHERE p.id = p_project;
+		UPDATE rg.delayed d SET run_at = now() FROM rg.job j
+		WHERE d.run_at = 'infinity' AND j.id = d.job_id AND j.project_id = p_project;
+		INSERT INTO rg.event (kind, reason) VALUES ('project.released',
+			format('jobs of project %s run again', v_project.name));
+	ELSIF rg.limit_status(v_cost, v_project.monthly_limit_micros, false) = 'warning' AND (v_project.warned_at IS NULL
+			OR v_project.warned_at < date_trunc('month', now(), 'UTC')) THEN
+		UPDATE rg.project p SET warned_at = now() WHERE p.id = p_project;
+		INSERT INTO rg.event (kind, reason) VALUES ('project.warned', format(
+			'project %s has spent %s of the %s micro-euros of its monthly limit',
+			v_project.name, v_cost, v_project.monthly_limit_micros));
+	END IF;
 END
+$$;
+
+CREATE FUNCTION rg.projects_hold() RETURNS void
+LANGUAGE sql
+AS $$
+	SELECT rg.project_hold(p.id) FROM rg.project p
+	WHERE p.monthly_limit_micros IS NOT NULL OR p.held_at IS NOT NULL;
 $$;
 
 -- NULL: no limit. At once, not at the next tick: who raises a limit wants to see jobs run.
@@ -295,7 +305,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	UPDATE rg.project p SET monthly_limit_micros = p_micros, warned_at = NULL WHERE p.id = p_project;
-	PERFORM rg.projects_hold();
+	PERFORM rg.project_hold(p_project);
 END
 $$;
 

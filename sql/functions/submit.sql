@@ -26,7 +26,7 @@ DECLARE
 	v_gate bigint;
 BEGIN
 	SELECT b.id INTO v_gate FROM rg.batch b WHERE b.id = p_batch AND b.parallel_limit IS NOT NULL;
-	IF rg.is_held(p_project) THEN
+	IF cardinality(rg.projects_held(ARRAY[p_project])) > 0 THEN
 		INSERT INTO rg.delayed (job_id, attempt, gate_id, run_at, reason)
 		SELECT i.job_id, i.attempt, v_gate, 'infinity', rg.hold_reason()
 		FROM unnest(p_job, p_attempt) AS i (job_id, attempt);
@@ -129,8 +129,7 @@ BEGIN
 		WITH ORDINALITY AS i (project_id, spec, name, labels, retries, position)
 	WHERE v_new[i.position];
 	PERFORM rg.job_sizes_note(v_ids, p_spec);
-	v_held := ARRAY(SELECT p.id FROM rg.project p
-		WHERE p.held_at IS NOT NULL AND p.id = ANY (p_project));
+	v_held := rg.projects_held(p_project);
 	INSERT INTO rg.ready (job_id, attempt)
 	SELECT i.id, 1 FROM unnest(v_ids, v_new, p_project) AS i (id, is_new, project)
 	WHERE i.is_new AND i.project <> ALL (v_held);

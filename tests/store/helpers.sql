@@ -86,6 +86,9 @@ CREATE FUNCTION t.violations() RETURNS SETOF text LANGUAGE sql STABLE SECURITY D
 	UNION ALL SELECT format('job %s in %s with gate %s', p.job_id, p.name, p.gate_id)
 		FROM place p JOIN rg.job j ON j.id = p.job_id LEFT JOIN rg.batch b ON b.id = j.batch_id
 		WHERE p.gate_id IS DISTINCT FROM CASE WHEN b.parallel_limit IS NOT NULL THEN b.id END
+	UNION ALL SELECT format('job %s is held, its project is not', d.job_id)
+		FROM rg.delayed d JOIN rg.job j ON j.id = d.job_id JOIN rg.project p ON p.id = j.project_id
+		WHERE d.run_at = 'infinity' AND p.held_at IS NULL
 	UNION ALL SELECT format('request to cancel %s, which is not leased', c.job_id)
 		FROM rg.cancel_request c WHERE NOT EXISTS (
 			SELECT FROM rg.lease l WHERE l.job_id = c.job_id)
