@@ -109,7 +109,7 @@ sql "INSERT INTO rg.cost_day AS d SELECT id, (now() AT TIME ZONE 'UTC')::date, 0
 spent=$("$RGRID" cost --json | jq .month.cost_micros)
 limit_to() { "$RGRID" cost limit "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; } # micro-euros
 limit_to $((spent * 100 / 60)) >/dev/null
-quiet() { "$RGRID" run nap.sh 2>"$TEST_DIR/said" && ! grep -q limit "$TEST_DIR/said"; }
+quiet() { "$RGRID" run nap.sh 2>"$TEST_DIR/said" && ! grep -q monthly "$TEST_DIR/said"; }
 check 'far from it nothing is said' quiet
 limit_to $((spent * 100 / 82)) >/dev/null
 warned() { [ "$("$RGRID" run "$@" nap.sh 2>&1 | grep -c '80 % of the .* monthly limit')" -eq 1 ]; }
