@@ -13,6 +13,7 @@
 #include "setup/db_expose_steps.h"
 #include "setup/db_proof.h"
 #include "setup/env_file.h"
+#include "setup/setup_lock.h"
 
 #define HOST_NAME_BYTES 254
 #define VERSION_NUM_MIN (PG_VERSION_MIN * 10000)
@@ -357,7 +358,10 @@ int db_expose(const struct db_expose_options *options, struct error *err)
 {
 	const char *file = options->undo ? NULL : options->public_workers_file;
 	struct address_list seen = {.count = 0};
+	CLEANUP(cleanup_fd) int lock = -1;
 
+	if (geteuid() == 0 && !options->dry_run && setup_lock_take(&lock, err) < 0)
+		return -1;
 	/* systemd starts nothing for a change that it sees while we run. */
 	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
 		if (expose(options, &seen, err) < 0)

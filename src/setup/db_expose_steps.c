@@ -153,16 +153,39 @@ static int look_settings(struct db_task *task, bool *ret_needed, struct error *e
 	return 0;
 }
 
+/* A restart makes live whatever waits for one. */
+static int check_conf(const struct db_task *task, struct error *err)
+{
+	CLEANUP(cleanup_free) char *wanted = xasprintf("localhost,%s", task->exposure.ip);
+	bool restarts = !str_eq(task->in_force.listen_addresses, wanted);
+
+	if (pg_debian_conf_check(&task->cluster, restarts, err) < 0)
+		return -1;
+	return pg_debian_conf_obeyed(&task->cluster, task->paths.conf, err);
+}
+
+/* PostgreSQL says of the files on disk what it would take, before it takes anything: what it would
+ * not obey, or not start with, is taken away again and was never in force. */
 static int apply_settings(struct db_task *task, struct error *err)
 {
+	CLEANUP(cleanup_buf) struct buf before;
 	CLEANUP(cleanup_buf) struct buf text;
 	CLEANUP(cleanup_free) char *directory = xasprintf("%s/conf.d", task->cluster.config);
+	const char *path = task->paths.conf;
+	struct error second = {0};
 
+	read_or_empty(path, &before);
 	buf_init(&text, DB_TEXT_BYTES_MAX);
 	db_exposure_conf(&task->exposure, &text);
-	if (fs_mkdir_all(directory, 0755, err) < 0)
+	if (fs_mkdir_all(directory, 0755, err) < 0 ||
+	    fs_write_atomic(path, text.data, text.bytes, 0644, err) < 0)
 		return -1;
-	return fs_write_atomic(task->paths.conf, text.data, text.bytes, 0644, err);
+	if (check_conf(task, err) == 0)
+		return 0;
+	if ((before.bytes > 0 ? fs_write_atomic(path, before.data, before.bytes, 0644, &second)
+			      : remove_file(path, &second)) < 0)
+		return error_hint(err, "%s could not be taken back: %s", path, second.msg);
+	return -1;
 }
 
 /* The file as it is and as it is to be: with our block, or without. */
@@ -270,6 +293,8 @@ static int apply_restart(struct db_task *task, struct error *err)
 {
 	struct error second = {0};
 
+	if (pg_debian_conf_check(&task->cluster, true, err) < 0)
+		return -1;
 	if (pg_debian_restart(&task->cluster, err) == 0)
 		return 0;
 	if (remove_file(task->paths.conf, &second) < 0 ||
@@ -297,10 +322,13 @@ static int apply_proof(struct db_task *task, struct error *err)
 	CLEANUP(cleanup_free) char *wanted = xasprintf("localhost,%s", exposure->ip);
 	struct listening listening = {0};
 
+	if (pg_debian_conf_obeyed(&task->cluster, task->paths.conf, err) < 0)
+		return -1;
 	if (!str_eq(task->in_force.cert_file, task->paths.pem) ||
-	    !str_eq(task->in_force.listen_addresses, wanted) || !task->in_force.ssl) {
+	    !str_eq(task->in_force.listen_addresses, wanted) || !task->in_force.ssl ||
+	    !str_eq(task->in_force.password_encryption, "scram-sha-256")) {
 		(void)error_set(err, ERR_CONFLICT, "PostgreSQL does not obey %s", task->paths.conf);
-		return error_hint(err, "something overrides it: %s; or conf.d is not included",
+		return error_hint(err, "listen_addresses is of: %s; see pg_ctl.conf beside, too",
 				  task->in_force.listen_source);
 	}
 	if (db_listening(exposure->ip, exposure->port, &listening, err) < 0)
@@ -340,6 +368,8 @@ static int undo_look_settings(struct db_task *task, bool *ret_needed, struct err
 
 static int undo_settings(struct db_task *task, struct error *err)
 {
+	if (pg_debian_conf_check(&task->cluster, true, err) < 0)
+		return -1;
 	return remove_file(task->paths.conf, err);
 }
 
@@ -372,6 +402,8 @@ static int undo_look_restart(struct db_task *task, bool *ret_needed, struct erro
 
 static int undo_restart(struct db_task *task, struct error *err)
 {
+	if (pg_debian_conf_check(&task->cluster, true, err) < 0)
+		return -1;
 	return pg_debian_restart(&task->cluster, err);
 }
 

@@ -192,8 +192,12 @@ static size_t line_bytes(const char *at, const char *end)
 static bool is_line(const char *at, size_t bytes, const char *line)
 {
 	size_t wanted = strlen(line);
-	return bytes >= wanted && memcmp(at, line, wanted) == 0 &&
-	       (bytes == wanted || (bytes == wanted + 1 && at[wanted] == '\n'));
+
+	if (bytes > 0 && at[bytes - 1] == '\n')
+		bytes--;
+	if (bytes > 0 && at[bytes - 1] == '\r') /* some editors make all line ends alike */
+		bytes--;
+	return bytes == wanted && memcmp(at, line, wanted) == 0;
 }
 
 int db_hba_set(const char *text, size_t bytes, const char *block, struct buf *out,

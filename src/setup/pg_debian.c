@@ -138,9 +138,12 @@ int pg_debian_find(const char *wanted, struct pg_debian *ret, struct error *err)
 	if (geteuid() != 0)
 		return error_set(err, ERR_FORBIDDEN,
 				 "only root can look into PostgreSQL's configuration");
-	if (run(argv, &output, err) < 0)
+	if (run(argv, &output, err) < 0) {
+		if (err->code != ERR_NOT_FOUND) /* it is there, and cannot read a file, say */
+			return -1;
 		return error_set(err, ERR_NOT_FOUND,
 				 "there is no PostgreSQL of Debian's on this machine");
+	}
 	char *rest = output.data;
 	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
 		struct listed listed;
@@ -268,6 +271,70 @@ int pg_debian_hba_check(const struct pg_debian *cluster, struct error *err)
 		return 0;
 	return error_set(err, ERR_CONFLICT, "pg_hba.conf, line %lld: %s",
 			 (long long)pg_get_i64(result, 0, 0), pg_get_text(result, 0, 1));
+}
+
+int pg_debian_conf_check(const struct pg_debian *cluster, bool with_restart, struct error *err)
+{
+	enum { FILE_NAME, LINE, NAME, FAULT, WAITS };
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	CLEANUP(cleanup_pgresult) PGresult *files = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *result = NULL;
+
+	pg_param_bool(&params, with_restart);
+	if (pg_debian_connect(cluster, &pg, err) < 0 ||
+	    pg_run(pg, &query_exposure_conf_read, NULL, &files, err) < 0 ||
+	    pg_run(pg, &query_exposure_conf_fault, &params, &result, err) < 0)
+		return -1;
+	if (PQntuples(result) == 0)
+		return 0;
+	const char *file = pg_get_text(result, 0, FILE_NAME);
+	const char *name = pg_get_text(result, 0, NAME);
+	CLEANUP(cleanup_free)
+	char *where = file[0] == '\0' ? xstrdup("its configuration")
+				      : xasprintf("%s, line %lld", file,
+						  (long long)pg_get_i64(result, 0, LINE));
+	if (pg_get_bool(result, 0, WAITS)) {
+		(void)error_set(err, ERR_CONFLICT,
+				"PostgreSQL waits for a restart because of %s (%s), which is not "
+				"RGrid's",
+				name, where);
+		return error_hint(err, "see that it starts so: pg_ctlcluster %s %s restart",
+				  cluster->version, cluster->name);
+	}
+	(void)error_set(err, ERR_CONFLICT, "%s: %s%s%s", where, name, name[0] != '\0' ? ": " : "",
+			pg_get_text(result, 0, FAULT));
+	return error_hint(err, "mend that line first: PostgreSQL would not start with it");
+}
+
+int pg_debian_conf_obeyed(const struct pg_debian *cluster, const char *path, struct error *err)
+{
+	enum { FILE_NAME, LINE, NAME };
+	CLEANUP(cleanup_pg) struct pg *pg = NULL;
+	CLEANUP(cleanup_pg_params) struct pg_params params = {0};
+	CLEANUP(cleanup_pgresult) PGresult *is_read = NULL;
+	CLEANUP(cleanup_pgresult) PGresult *later = NULL;
+
+	pg_param_text(&params, path);
+	if (pg_debian_connect(cluster, &pg, err) < 0 ||
+	    pg_run(pg, &query_exposure_conf_is_read, &params, &is_read, err) < 0 ||
+	    pg_run(pg, &query_exposure_conf_override, &params, &later, err) < 0)
+		return -1;
+	if (!pg_get_bool(is_read, 0, 0)) {
+		(void)error_set(err, ERR_CONFLICT, "PostgreSQL does not read %s", path);
+		return error_hint(err,
+				  "put this line into %s/postgresql.conf: include_dir 'conf.d'",
+				  cluster->config);
+	}
+	if (PQntuples(later) == 0)
+		return 0;
+	const char *file = pg_get_text(later, 0, FILE_NAME);
+	const char *name = pg_get_text(later, 0, NAME);
+	(void)error_set(err, ERR_CONFLICT, "%s, line %lld, sets %s after %s", file,
+			(long long)pg_get_i64(later, 0, LINE), name, path);
+	if (str_eq(fs_basename(file), "postgresql.auto.conf"))
+		return error_hint(err, "as PostgreSQL's superuser: ALTER SYSTEM RESET %s", name);
+	return error_hint(err, "comment that line out");
 }
 
 int pg_debian_reload(const struct pg_debian *cluster, struct error *err)

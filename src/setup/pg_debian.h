@@ -53,6 +53,15 @@ void pg_in_force_release(struct pg_in_force *in_force);
 
 /* ERR_CONFLICT with line and reason when PostgreSQL would not take pg_hba.conf as it is on disk. */
 MUST_CHECK int pg_debian_hba_check(const struct pg_debian *cluster, struct error *err);
+/* ERR_CONFLICT with file and line when PostgreSQL would not take its configuration files as they
+ * are on disk: a restart would end it. with_restart: also when a restart would make a setting live
+ * that is not ours, which may be one that it cannot start with. */
+MUST_CHECK int pg_debian_conf_check(const struct pg_debian *cluster, bool with_restart,
+				    struct error *err);
+/* ERR_CONFLICT when the file is not among those that PostgreSQL reads, or one that it reads later
+ * says something else. */
+MUST_CHECK int pg_debian_conf_obeyed(const struct pg_debian *cluster, const char *path,
+				     struct error *err);
 /* Returns when the configuration has been read again. Connections stay. */
 MUST_CHECK int pg_debian_reload(const struct pg_debian *cluster, struct error *err);
 /* Connections end. */

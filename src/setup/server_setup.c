@@ -12,6 +12,7 @@
 #include "setup/db_proof.h"
 #include "setup/env_file.h"
 #include "setup/server_steps.h"
+#include "setup/setup_lock.h"
 
 static void task_release(struct server_task *task)
 {
@@ -133,11 +134,14 @@ int server_setup(const struct server_setup_options *options, struct error *err)
 {
 	CLEANUP(task_release) struct server_task task = {.options = options};
 	CLEANUP(cleanup_json) json_t *items = options->json ? json_array() : NULL;
+	CLEANUP(cleanup_fd) int lock = -1;
 
 	if (geteuid() != 0) {
 		(void)error_set(err, ERR_FORBIDDEN, "only root may set up the server");
 		return error_hint(err, "sudo rgrid server setup");
 	}
+	if (!options->dry_run && setup_lock_take(&lock, err) < 0)
+		return -1;
 	if (pg_debian_find(options->cluster, &task.cluster, err) < 0 || choose_ip(&task, err) < 0)
 		return -1;
 	choose_listen(&task);
