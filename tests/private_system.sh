@@ -5,7 +5,7 @@
 #   private_system_enter SCRIPT "$@"  starts the script (an absolute path) anew inside; ends it as skipped, with the reason, where
 #                                    that cannot be had. Goes on at once when it is inside
 #   private_system_up                /etc becomes a copy, without clusters and without RGrid; PostgreSQL's
-#                                    directories and RGrid's become empty
+#                                    directories and RGrid's become empty, and no systemd is to be seen
 #   private_system_down              for tap_at_exit
 #
 # PRIVATE_SYSTEM_ID is a number for names that others can see (network namespaces).
@@ -42,7 +42,7 @@ private_system_up() {
 		chown postgres:postgres "$directory"
 	done
 	chmod 2775 /run/postgresql
-	for directory in /var/lib/rgrid /run/rgrid-setup; do
+	for directory in /var/lib/rgrid /run/rgrid-setup /run/systemd; do
 		mkdir -p "$directory"
 		mount -t tmpfs tmpfs "$directory"
 	done
@@ -50,6 +50,6 @@ private_system_up() {
 
 private_system_down() {
 	pg_ctlcluster 15 main stop -m immediate >/dev/null 2>&1
-	umount -l /etc /var/lib/rgrid /run/rgrid-setup /var/lib/postgresql /run/postgresql /var/log/postgresql "$TEST_DIR/fs" 2>/dev/null
+	umount -l /etc /var/lib/rgrid /run/rgrid-setup /run/systemd /var/lib/postgresql /run/postgresql /var/log/postgresql "$TEST_DIR/fs" 2>/dev/null
 	true
 }

@@ -10,6 +10,12 @@
 #include "setup/db_firewall.h"
 #include "setup/db_proof.h"
 
+#define ADDRESS_PATH	  "/etc/sysctl.d/60-rgrid-db.conf"
+#define ADDRESS_LIVE_PATH "/proc/sys/net/ipv4/ip_nonlocal_bind"
+static const char address_text[] =
+	"# Written by rgrid db expose; rgrid db expose --undo removes it.\n"
+	"net.ipv4.ip_nonlocal_bind = 1\n";
+
 PRINTF_FORMAT(2, 3) static void note(struct db_task *task, const char *format, ...)
 {
 	va_list args;
@@ -137,6 +143,36 @@ static void read_or_empty(const char *path, struct buf *out)
 static bool same(const struct buf *a, const struct buf *b)
 {
 	return a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+}
+
+/* The private interface of a server at Hetzner comes up by itself, late, and no target of systemd
+ * waits for it: a PostgreSQL that started before would listen on localhost alone until somebody
+ * restarts it. It may listen on an address that is still to come. */
+static int look_address(struct db_task *task, bool *ret_needed, struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf now;
+
+	(void)err;
+	note(task, "sysctl in " ADDRESS_PATH ": PostgreSQL may start before %s is there",
+	     task->exposure.ip);
+	read_or_empty(ADDRESS_PATH, &now);
+	*ret_needed = !str_eq(now.data, address_text);
+	return 0;
+}
+
+static int apply_address(struct db_task *task, struct error *err)
+{
+	CLEANUP(cleanup_fd) int fd = open(ADDRESS_LIVE_PATH, O_WRONLY | O_CLOEXEC);
+
+	struct error ignored = {0};
+
+	(void)task;
+	/* The boot is what it is for: where the kernel does not take it now, that is no fault. */
+	if (fd >= 0 && fs_write_all(fd, "1", 1, &ignored) < 0)
+		error_clear(&ignored);
+	if (fs_mkdir_all("/etc/sysctl.d", 0755, err) < 0)
+		return -1;
+	return fs_write_atomic(ADDRESS_PATH, address_text, strlen(address_text), 0644, err);
 }
 
 static int look_settings(struct db_task *task, bool *ret_needed, struct error *err)
@@ -350,6 +386,7 @@ const struct db_step db_expose_steps[] = {
 	{"certificate", look_certificate, apply_certificate},
 	{"api-certificate", look_api_certificate, apply_api_certificate},
 	{"firewall", look_firewall, apply_firewall},
+	{"address", look_address, apply_address},
 	{"settings", look_settings, apply_settings},
 	{"hba", look_hba, apply_hba},
 	{"reload", look_reload, apply_reload},
@@ -429,13 +466,14 @@ static int undo_look_files(struct db_task *task, bool *ret_needed, struct error 
 	(void)err;
 	note(task, "certificates %s, %s; the CA stays", task->paths.pem, task->paths.api_pem);
 	*ret_needed = exists(task->paths.pem) || exists(task->paths.api_pem) ||
-		      exists(task->paths.hba_backup);
+		      exists(task->paths.hba_backup) || exists(ADDRESS_PATH);
 	return 0;
 }
 
 static int undo_files(struct db_task *task, struct error *err)
 {
-	if (remove_file(task->paths.pem, err) < 0 || remove_file(task->paths.api_pem, err) < 0)
+	if (remove_file(task->paths.pem, err) < 0 || remove_file(task->paths.api_pem, err) < 0 ||
+	    remove_file(ADDRESS_PATH, err) < 0)
 		return -1;
 	return remove_file(task->paths.hba_backup, err);
 }

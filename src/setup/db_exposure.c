@@ -141,7 +141,8 @@ void db_exposure_firewall(const struct db_exposure *exposure, struct buf *out,
 
 void db_firewall_unit(const char *rules_path, struct buf *out)
 {
-	/* nftables.service flushes all tables when it starts: ours follows it, always. */
+	/* nftables.service flushes all tables when it starts or reloads: ours follows it, always.
+	 */
 	buf_appendf(out,
 		    "# Written by rgrid db expose; rgrid db expose --undo removes it.\n"
 		    "[Unit]\n"
@@ -149,6 +150,7 @@ void db_firewall_unit(const char *rules_path, struct buf *out)
 		    "DefaultDependencies=no\n"
 		    "After=local-fs.target nftables.service\n"
 		    "PartOf=nftables.service\n"
+		    "ReloadPropagatedFrom=nftables.service\n"
 		    "Before=network-pre.target postgresql.service shutdown.target\n"
 		    "Wants=network-pre.target\n"
 		    "Conflicts=shutdown.target\n"
@@ -157,10 +159,11 @@ void db_firewall_unit(const char *rules_path, struct buf *out)
 		    "Type=oneshot\n"
 		    "RemainAfterExit=yes\n"
 		    "ExecStart=/usr/sbin/nft -f %s\n"
+		    "ExecReload=/usr/sbin/nft -f %s\n"
 		    "\n"
 		    "[Install]\n"
 		    "WantedBy=multi-user.target nftables.service\n",
-		    rules_path);
+		    rules_path, rules_path);
 }
 
 size_t db_hba_sources(char *text, const char **ret, size_t max)

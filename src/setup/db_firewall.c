@@ -16,6 +16,9 @@
 static const char *const wants[] = {"/etc/systemd/system/multi-user.target.wants",
 				    "/etc/systemd/system/nftables.service.wants"};
 
+/* Where systemd runs, and not another init or a rescue system's. */
+#define SYSTEMD_RUNS "/run/systemd/system"
+
 static const char *const list_argv[] = {"nft", "list", "table", "inet", DB_FIREWALL_TABLE, NULL};
 
 static bool file_is(const char *path, const struct buf *wanted)
@@ -33,6 +36,26 @@ static char *link_path(size_t index)
 	return xasprintf("%s/" UNIT_NAME, wants[index]);
 }
 
+/* Whether systemd would load the table again when nftables.service, which flushes all, is started,
+ * restarted or reloaded: it knows the unit, and that it is active. */
+static bool systemd_follows(void)
+{
+	static const char *const argv[] = {"systemctl", "--quiet", "is-active", UNIT_NAME, NULL};
+	struct error inactive = {0};
+
+	return access(SYSTEMD_RUNS, F_OK) != 0 || pg_debian_command(argv, &inactive) == 0;
+}
+
+static int systemd_told(const char *verb, struct error *err)
+{
+	const char *const reload[] = {"systemctl", "--quiet", "daemon-reload", NULL};
+	const char *const act[] = {"systemctl", "--quiet", verb, UNIT_NAME, NULL};
+
+	if (access(SYSTEMD_RUNS, F_OK) != 0)
+		return 0;
+	return pg_debian_command(reload, err) < 0 ? -1 : pg_debian_command(act, err);
+}
+
 static void make_texts(const struct db_exposure *exposure, struct buf *rules, struct buf *unit,
 		       char mark[DB_FIREWALL_MARK_BYTES])
 {
@@ -40,6 +63,17 @@ static void make_texts(const struct db_exposure *exposure, struct buf *rules, st
 	buf_init(unit, DB_TEXT_BYTES_MAX);
 	db_exposure_firewall(exposure, rules, mark);
 	db_firewall_unit(DB_FIREWALL_RULES_PATH, unit);
+}
+
+static bool unit_is_good(const struct buf *unit)
+{
+	bool good = file_is(DB_FIREWALL_UNIT_PATH, unit);
+
+	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+		CLEANUP(cleanup_free) char *path = link_path(i);
+		good = good && access(path, F_OK) == 0;
+	}
+	return good && systemd_follows();
 }
 
 /* Whether the kernel's table carries the mark, and as many rules as ours. */
@@ -76,18 +110,31 @@ int db_firewall_look(const struct db_exposure *exposure, struct firewall_state *
 
 	make_texts(exposure, &rules, &unit, mark);
 	*ret = (struct firewall_state){
-		.file_good = file_is(DB_FIREWALL_RULES_PATH, &rules) &&
-			     file_is(DB_FIREWALL_UNIT_PATH, &unit),
+		.file_good = file_is(DB_FIREWALL_RULES_PATH, &rules) && unit_is_good(&unit),
 		.file_has = access(DB_FIREWALL_RULES_PATH, F_OK) == 0 ||
 			    access(DB_FIREWALL_UNIT_PATH, F_OK) == 0,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
 		CLEANUP(cleanup_free) char *path = link_path(i);
-		ret->file_good = ret->file_good && access(path, F_OK) == 0;
 		ret->file_has =
 			ret->file_has || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	}
 	return look_kernel(mark, ret, err);
+}
+
+static int install_unit(const struct buf *unit, struct error *err)
+{
+	if (fs_mkdir_all("/etc/systemd/system", 0755, err) < 0 ||
+	    fs_write_atomic(DB_FIREWALL_UNIT_PATH, unit->data, unit->bytes, 0644, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+		CLEANUP(cleanup_free) char *path = link_path(i);
+		if (fs_mkdir_all(wants[i], 0755, err) < 0)
+			return -1;
+		if (symlink(DB_FIREWALL_UNIT_PATH, path) != 0 && errno != EEXIST)
+			return error_set_errno(err, ERR_INTERNAL, errno, "cannot make %s", path);
+	}
+	return systemd_told("start", err);
 }
 
 int db_firewall_apply(const struct db_exposure *exposure, struct error *err)
@@ -100,18 +147,9 @@ int db_firewall_apply(const struct db_exposure *exposure, struct error *err)
 	make_texts(exposure, &rules, &unit, mark);
 	if (fs_mkdir_all("/etc/nftables.d", 0755, err) < 0 ||
 	    fs_write_atomic(DB_FIREWALL_RULES_PATH, rules.data, rules.bytes, 0644, err) < 0 ||
-	    pg_debian_command(load_argv, err) < 0 ||
-	    fs_mkdir_all("/etc/systemd/system", 0755, err) < 0 ||
-	    fs_write_atomic(DB_FIREWALL_UNIT_PATH, unit.data, unit.bytes, 0644, err) < 0)
+	    pg_debian_command(load_argv, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
-		CLEANUP(cleanup_free) char *path = link_path(i);
-		if (fs_mkdir_all(wants[i], 0755, err) < 0)
-			return -1;
-		if (symlink(DB_FIREWALL_UNIT_PATH, path) != 0 && errno != EEXIST)
-			return error_set_errno(err, ERR_INTERNAL, errno, "cannot make %s", path);
-	}
-	return 0;
+	return unit_is_good(&unit) ? 0 : install_unit(&unit, err);
 }
 
 static int remove_file(const char *path, struct error *err)
@@ -127,6 +165,8 @@ int db_firewall_remove(struct error *err)
 						  "inet", DB_FIREWALL_TABLE, NULL};
 	struct firewall_state state = {0};
 
+	if (access(DB_FIREWALL_UNIT_PATH, F_OK) == 0 && systemd_told("stop", err) < 0)
+		return -1;
 	/* What would load it first: a boot in between is then without, as it will be. */
 	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
 		CLEANUP(cleanup_free) char *path = link_path(i);

@@ -17,7 +17,7 @@ refused() { # a part of why, command…
 	[ "$code" -ne 0 ] && grep -qE -- "$1" "$TEST_DIR/.said"
 }
 state() { # of all that may change
-	(cd /etc && find postgresql rgrid nftables.d systemd/system -printf '%p %y %m %u %s %l\n' 2>/dev/null | sort
+	(cd /etc && find postgresql rgrid nftables.d systemd/system sysctl.d -printf '%p %y %m %u %s %l\n' 2>/dev/null | sort
 	find postgresql -type f -exec sha256sum {} + | sort)
 	on ctl nft list tables
 }
@@ -89,6 +89,18 @@ state >"$TEST_DIR/twice"
 check "… changes nothing" cmp "$TEST_DIR/once" "$TEST_DIR/twice"
 check_output "… and restarts nothing" "$started" backends
 
+# A boot, of which the private interface is the last to come up.
+ip -n "$host_prefix-ctl" link set ens10 down
+ip -n "$host_prefix-ctl" addr del 10.0.1.2/32 dev ens10
+on ctl pg_ctlcluster 15 main restart </dev/null >/dev/null 2>&1
+check "PostgreSQL starts before the private address is there" sql 'SELECT 1'
+ip -n "$host_prefix-ctl" addr add 10.0.1.2/32 dev ens10
+ip -n "$host_prefix-ctl" link set ens10 up
+ip -n "$host_prefix-ctl" route replace 10.0.0.1 dev ens10 scope link
+ip -n "$host_prefix-ctl" route replace 10.0.0.0/16 via 10.0.0.1 dev ens10
+check_output "… and workers log in once it is" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"
+started=$(backends)
+
 serial() { openssl x509 -in "$config/rgrid-server.pem" -noout -serial; }
 served() { on ctl openssl s_client -starttls postgres -connect 10.0.1.2:5433 </dev/null 2>/dev/null | openssl x509 -noout -serial; }
 old=$(serial)
@@ -137,7 +149,7 @@ cut_off() { # step, arguments: dies of it there
 	check_output "… PostgreSQL starts and answers" 1 sql "SELECT 1"
 }
 undo_steps=(settings reload restart hba reload-hba firewall certificate)
-for step in authority certificate api-certificate firewall settings hba reload restart; do
+for step in authority certificate api-certificate firewall address settings hba reload restart; do
 	cut_off "$step"
 	check "… and the next run completes it" rgridd_db
 	check_output "… for workers" "TLSv1.3" login wrk "host=10.0.1.2 sslmode=verify-full"

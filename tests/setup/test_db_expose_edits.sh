@@ -109,4 +109,36 @@ check "undo beside another one" rgridd_db --undo
 wait "$other"
 check "… and once more" rgridd_db --undo
 check_output "… leaves PostgreSQL on localhost alone" "127.0.0.1:5433 " listening
+
+# systemd is told of the unit, so that it follows nftables.service from now on, and not at the next boot.
+mkdir -p /run/systemd/system "$TEST_DIR/bin"
+cat >"$TEST_DIR/bin/systemctl" <<-EOF
+	#!/bin/sh
+	echo "\$2 \$3" >>$TEST_DIR/systemctl
+	case \$2 in
+	is-active) test -e "$TEST_DIR/active" ;;
+	start) touch "$TEST_DIR/active" ;;
+	stop) rm "$TEST_DIR/active" ;;
+	esac
+EOF
+chmod 755 "$TEST_DIR/bin/systemctl"
+with_systemd() { # a function of the test
+	: >"$TEST_DIR/systemctl"
+	PATH=$TEST_DIR/bin:$PATH "$@"
+}
+told() { grep -v is-active "$TEST_DIR/systemctl" | paste -sd ,; }
+rmdir /run/systemd/system
+check "exposed without systemd" rgridd_db
+mkdir /run/systemd/system
+check "with a systemd that does not know the unit" with_systemd rgridd_db
+check_output "… it learns of it" "daemon-reload ,start rgrid-db-firewall.service" told
+check "again" with_systemd rgridd_db
+check_output "… there is nothing to tell" "" told
+on ctl nft delete table inet rgrid_db
+check "a table that is gone" with_systemd rgridd_db
+check_output "… is none of its affairs" "" told
+rm "$TEST_DIR/active"
+check_output "doctor sees that the unit is not active" "what loads table inet rgrid_db at boot is not as it should be" \
+	eval "with_systemd on ctl '$RGRIDD' doctor --json 2>/dev/null | jq -r '.checks[] | select(.id == \"db-firewall\") | .evidence'"
+rmdir /run/systemd/system
 tap_end

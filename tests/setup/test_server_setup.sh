@@ -10,15 +10,11 @@ hosts_up
 cluster_port=5433
 on ctl pg_createcluster 15 main -p 5433 >/dev/null 2>&1
 on ctl pg_ctlcluster 15 main start </dev/null >/dev/null 2>&1
-# The systemd of nobody.
-mkdir -p /run/systemd
-mount -t tmpfs tmpfs /run/systemd
 exposed_at_exit=$(declare -f tap_at_exit)
 eval "exposed_${exposed_at_exit}"
 daemons=()
 tap_at_exit() {
 	for pid in "${daemons[@]}"; do kill "$pid" && wait "$pid"; done 2>/dev/null
-	umount -l /run/systemd
 	exposed_tap_at_exit
 }
 
@@ -282,6 +278,7 @@ setup_with_systemd() {
 	: >"$TEST_DIR/systemctl"
 	PATH=$TEST_DIR/bin:$PATH setup >"$TEST_DIR/said"
 }
+expose_with_systemd() { PATH=$TEST_DIR/bin:$PATH rgridd_db "$@"; }
 restarted() { sed -n 's/^restart //p' "$TEST_DIR/systemctl" | paste -sd ' '; }
 no_orchestrator() { ! grep -q "^restart rgrid-orchestrator" "$TEST_DIR/systemctl"; }
 no_daemons() {
@@ -297,20 +294,20 @@ check "… and it is said what the orchestrator lacks" says "hetzner.env has HET
 check_output "the token has a file of its own, root's alone" "600 root:root" rights /etc/rgrid/hetzner.env
 echo HETZNER_API_TOKEN=secret >>/etc/rgrid/orchestrator.env
 echo "export HCLOUD_TOKEN='other'" >>/etc/rgrid/api.env
-rgridd_db --undo >/dev/null 2>&1
+expose_with_systemd --undo >/dev/null 2>&1
 check "with a token, but no database for workers" setup_with_systemd
 check_output "… no orchestrator is started" "" restarted
 check_output "… the token moved to its own file" secret value hetzner HETZNER_API_TOKEN
 check_exit 1 "… out of all that the API reads" grep -rlE 'secret|HCLOUD' /etc/rgrid --include=*.env --exclude=hetzner.env
 chmod 644 /etc/rgrid/hetzner.env
 check "… and it is said why" says "once PostgreSQL lets workers in at 10.0.1.2 \(rgrid db expose\)"
-check "with the database exposed" rgridd_db
+check "with the database exposed" expose_with_systemd
 sed -i 's/^hostssl/#&/' /etc/postgresql/15/main/pg_hba.conf
 check "… to nobody" setup_with_systemd
 check "… none is started either" no_orchestrator
 check_output "… the token's file is root's again" "600 root:root" rights /etc/rgrid/hetzner.env
 check "… as it is said" says "once PostgreSQL lets workers in"
-check "exposed to workers" rgridd_db
+check "exposed to workers" expose_with_systemd
 check "with all of it" setup_with_systemd
 check "… the orchestrator is started, too" grep -q '^restart rgrid-orchestrator' "$TEST_DIR/systemctl"
 check "again" setup_with_systemd
