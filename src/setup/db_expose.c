@@ -37,7 +37,7 @@ void db_expose_paths_make(const struct pg_debian *cluster, const struct pg_in_fo
 			  const char *pki_dir, struct db_expose_paths *ret)
 {
 	*ret = (struct db_expose_paths){
-		.conf = xasprintf("%s/conf.d/zz-rgrid.conf", cluster->config),
+		.conf = xasprintf("%s/" DB_EXPOSE_CONF, cluster->config),
 		.pem = xasprintf("%s/rgrid-server.pem", cluster->config),
 		.api_pem = xasprintf("%s/api.pem", pki_dir),
 		.ca = pki_ca_path(pki_dir),
@@ -219,6 +219,24 @@ static int wish_make(const struct db_expose_options *options, struct wish *wish,
 	return options->undo ? 0 : db_exposure_check(&task->exposure, err);
 }
 
+/* The firewall's table guards one port: with a second cluster the first would stand unguarded. */
+static int check_alone(const struct db_task *task, struct error *err)
+{
+	CLEANUP(cleanup_free) char *other = NULL;
+
+	/* What is there of this one may always be taken back. */
+	if (task->options->undo && access(task->paths.conf, F_OK) == 0)
+		return 0;
+	if (pg_debian_other_with(&task->cluster, DB_EXPOSE_CONF, &other, err) < 0)
+		return -1;
+	if (other == NULL)
+		return 0;
+	(void)error_set(err, ERR_CONFLICT, "PostgreSQL %s is the exposed one, and one can be",
+			other);
+	return error_hint(err, "%srgrid db expose --undo --cluster %s",
+			  task->options->undo ? "" : "take that back first: ", other);
+}
+
 static int look_around(struct db_task *task, struct error *err)
 {
 	if (pg_debian_find(task->options->cluster, &task->cluster, err) < 0 ||
@@ -227,6 +245,8 @@ static int look_around(struct db_task *task, struct error *err)
 	task->exposure.port = task->cluster.port;
 	db_expose_paths_make(&task->cluster, &task->in_force, task->pki_dir, &task->paths);
 	task->exposure.pem = task->paths.pem;
+	if (check_alone(task, err) < 0)
+		return -1;
 	if (task->options->undo)
 		return 0;
 	if (task->in_force.version_num < VERSION_NUM_MIN)

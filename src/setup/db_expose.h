@@ -21,6 +21,7 @@
 #define DB_EXPOSE_SUBNET_DEFAULT "10.0.1.0/24"
 #define DB_EXPOSE_DATABASE	 "rgrid"
 #define DB_EXPOSE_API_PORT	 8443
+#define DB_EXPOSE_CONF		 "conf.d/zz-rgrid.conf" /* beside postgresql.conf */
 #define DB_EXPOSE_PUBLIC_IP	 "RGRID_PUBLIC_DB_IP"
 /* Tests name a step here, after which the process kills itself; not for users. */
 #define DB_EXPOSE_DIE_VARIABLE "RGRID_TEST_DIE_AFTER"

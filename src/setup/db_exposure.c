@@ -56,10 +56,11 @@ int db_exposure_check(const struct db_exposure *exposure, struct error *err)
 	}
 	if (exposure->is_public || ipv4_range_parse(exposure->sources[0], &range, err) < 0)
 		return exposure->is_public ? 0 : -1;
-	if (!ipv4_range_has(range, ip))
-		return error_set(err, ERR_INVALID, "%s is not in %s", exposure->ip,
-				 exposure->sources[0]);
-	return 0;
+	if (ipv4_range_has(range, ip))
+		return 0;
+	(void)error_set(err, ERR_INVALID, "%s is not in %s, the workers' range", exposure->ip,
+			exposure->sources[0]);
+	return error_hint(err, "the network's subnet, if it is another one: --subnet");
 }
 
 void db_exposure_conf(const struct db_exposure *exposure, struct buf *out)

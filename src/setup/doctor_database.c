@@ -13,6 +13,7 @@
 #include "setup/db_firewall.h"
 #include "setup/db_proof.h"
 #include "setup/doctor.h"
+#include "setup/doctor_hba.h"
 #include "setup/pki.h"
 #include "store/migrate.h"
 #include "store/pg.h"
@@ -214,6 +215,12 @@ static bool need_exposed(struct doctor *doctor, struct view *view, struct findin
 			     ipv4_range_parse(wish->subnet, &subnet, &err) < 0 ||
 			     !ipv4_range_has(subnet, ip),
 	};
+	/* A private address outside of it: the range is not the one that workers are in. */
+	if (view->has_conf && view->exposure.is_public && !ipv4_is_public(ip)) {
+		finding_skipped(ret, "%s is not in %s, the workers' range", view->ip, wish->subnet);
+		finding_fix(ret, "say which it is: --ip-range, --subnet and --ip");
+		return false;
+	}
 	read_sources(view, wish->subnet);
 	return true;
 }
@@ -288,69 +295,6 @@ static bool hba_is_ours(const struct view *view)
 	       wanted.bytes == now.bytes && memcmp(wanted.data, now.data, now.bytes) == 0;
 }
 
-/* Whether the workers' ranges hold all of the rule's. */
-static bool is_of_workers(const struct db_exposure *exposure, const char *address,
-			  const char *netmask)
-{
-	struct ipv4_range range = {0};
-	struct error err = {0};
-	uint32_t first = 0;
-	uint32_t mask = 0;
-
-	if (ipv4_parse(address, &first, &err) < 0 || ipv4_parse(netmask, &mask, &err) < 0)
-		return false;
-	for (size_t i = 0; i < exposure->source_count; i++) {
-		if (ipv4_range_parse(exposure->sources[i], &range, &err) == 0 &&
-		    (!exposure->is_public || range.prefix == 32) && ipv4_range_has(range, first) &&
-		    ipv4_range_has(range, first | ~mask))
-			return true;
-	}
-	return false;
-}
-
-/* Whether a rule lets somebody in who is not on this machine, and how it is wrong to do so; NULL if
- * not. */
-static const char *rule_fault(const PGresult *rules, int row, const struct db_exposure *exposure)
-{
-	const char *type = pg_get_text(rules, row, 1);
-	const char *address = pg_get_text(rules, row, 2);
-	const char *method = pg_get_text(rules, row, 4);
-
-	if (str_has_prefix(address, "127.") || str_eq(address, "::1") || str_eq(method, "reject") ||
-	    str_eq(address, "localhost"))
-		return NULL;
-	if (!str_eq(method, "scram-sha-256") && !str_eq(method, "cert"))
-		return method;
-	if (!str_eq(type, "hostssl"))
-		return "no TLS";
-	return is_of_workers(exposure, address, pg_get_text(rules, row, 3))
-		       ? NULL
-		       : "a range that is not the workers'";
-}
-
-static void find_rule_fault(const struct view *view, struct finding *ret)
-{
-	CLEANUP(cleanup_pg) struct pg *pg = NULL;
-	CLEANUP(cleanup_pgresult) PGresult *rules = NULL;
-	struct error err = {0};
-
-	if (pg_debian_connect(&view->cluster, &pg, &err) < 0 ||
-	    pg_run(pg, &query_exposure_hba_rules, NULL, &rules, &err) < 0) {
-		finding_broken(ret, "%s", err.msg);
-		return;
-	}
-	for (int row = 0; row < PQntuples(rules); row++) {
-		const char *fault = rule_fault(rules, row, &view->exposure);
-		if (fault != NULL) {
-			finding_broken(ret, "pg_hba.conf, line %lld, lets %s in with %s",
-				       (long long)pg_get_i64(rules, row, 0),
-				       pg_get_text(rules, row, 2), fault);
-			return;
-		}
-	}
-	finding_broken(ret, "RGrid's block at the top of pg_hba.conf is missing, or was edited");
-}
-
 static void check_hba(struct doctor *doctor, struct finding *ret)
 {
 	CLEANUP(view_release) struct view view = {0};
@@ -370,7 +314,7 @@ static void check_hba(struct doctor *doctor, struct finding *ret)
 		finding_ok(ret, "workers of %s, over TLS, with SCRAM; nobody else from outside",
 			   view.sources[0]);
 	} else {
-		find_rule_fault(&view, ret);
+		doctor_hba_fault(&view.cluster, &view.exposure, ret);
 		fix_expose(doctor, ret, "%s", "");
 	}
 }

@@ -21,6 +21,7 @@
 #define RELOAD_TIMEOUT_MS 20000
 #define POLL_NS		  (20L * 1000 * 1000)
 #define PID_FILE_LINES	  5
+#define CONFIG_TOP	  "/etc/postgresql"
 
 /* Runs it and fills *output with what it printed. */
 static int run(const char *const *argv, struct buf *output, struct error *err)
@@ -113,7 +114,7 @@ static int take(const struct listed *listed, struct pg_debian *ret, struct error
 	*ret = (struct pg_debian){
 		.version = xstrdup(listed->words[0]),
 		.name = xstrdup(listed->words[1]),
-		.config = xasprintf("/etc/postgresql/%s/%s", listed->words[0], listed->words[1]),
+		.config = xasprintf(CONFIG_TOP "/%s/%s", listed->words[0], listed->words[1]),
 		.data = xstrdup(listed->words[5]),
 		.uid = owner->pw_uid,
 		.gid = owner->pw_gid,
@@ -125,9 +126,19 @@ static int take(const struct listed *listed, struct pg_debian *ret, struct error
 	return -1;
 }
 
-int pg_debian_find(const char *wanted, struct pg_debian *ret, struct error *err)
+static int list_clusters(struct buf *output, struct error *err)
 {
 	const char *const argv[] = {"pg_lsclusters", "--no-header", NULL};
+
+	if (run(argv, output, err) == 0)
+		return 0;
+	if (err->code != ERR_NOT_FOUND) /* it is there, and cannot read a file, say */
+		return -1;
+	return error_set(err, ERR_NOT_FOUND, "there is no PostgreSQL of Debian's on this machine");
+}
+
+int pg_debian_find(const char *wanted, struct pg_debian *ret, struct error *err)
+{
 	CLEANUP(cleanup_buf) struct buf output;
 	CLEANUP(cleanup_buf) struct buf names;
 	struct listed chosen = {0};
@@ -138,12 +149,8 @@ int pg_debian_find(const char *wanted, struct pg_debian *ret, struct error *err)
 	if (geteuid() != 0)
 		return error_set(err, ERR_FORBIDDEN,
 				 "only root can look into PostgreSQL's configuration");
-	if (run(argv, &output, err) < 0) {
-		if (err->code != ERR_NOT_FOUND) /* it is there, and cannot read a file, say */
-			return -1;
-		return error_set(err, ERR_NOT_FOUND,
-				 "there is no PostgreSQL of Debian's on this machine");
-	}
+	if (list_clusters(&output, err) < 0)
+		return -1;
 	char *rest = output.data;
 	for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
 		struct listed listed;
@@ -166,6 +173,31 @@ int pg_debian_find(const char *wanted, struct pg_debian *ret, struct error *err)
 				       : "there is no such PostgreSQL cluster; there are:%s",
 			names.data);
 	return error_hint(err, "say which: --cluster VERSION/NAME");
+}
+
+int pg_debian_other_with(const struct pg_debian *cluster, const char *file, char **ret_name,
+			 struct error *err)
+{
+	CLEANUP(cleanup_buf) struct buf output;
+	CLEANUP(cleanup_free) char *found = NULL;
+
+	buf_init(&output, OUTPUT_BYTES_MAX);
+	if (list_clusters(&output, err) < 0)
+		return -1;
+	char *rest = output.data;
+	for (char *line = strsep(&rest, "\n"); line != NULL && found == NULL;
+	     line = strsep(&rest, "\n")) {
+		struct listed listed;
+		if (!listed_parse(line, &listed) || !str_has_prefix(listed.words[3], "online"))
+			continue;
+		CLEANUP(cleanup_free)
+		char *directory = xasprintf(CONFIG_TOP "/%s/%s", listed.words[0], listed.words[1]);
+		CLEANUP(cleanup_free) char *path = xasprintf("%s/%s", directory, file);
+		if (!str_eq(directory, cluster->config) && access(path, F_OK) == 0)
+			found = xasprintf("%s/%s", listed.words[0], listed.words[1]);
+	}
+	*ret_name = TAKE_PTR(found);
+	return 0;
 }
 
 /* "peer" authentication asks for the effective user of whoever connects. */

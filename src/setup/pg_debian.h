@@ -27,6 +27,11 @@ MUST_CHECK int pg_debian_find(const char *wanted, struct pg_debian *ret, struct 
 void pg_debian_release(struct pg_debian *cluster);
 #define cleanup_pg_debian pg_debian_release
 
+/* Another cluster of this machine that runs and has the file in its directory of configuration, as
+ * "VERSION/NAME", to be freed; NULL: none. */
+MUST_CHECK int pg_debian_other_with(const struct pg_debian *cluster, const char *file,
+				    char **ret_name, struct error *err);
+
 /* A connection as its superuser, which is to be used at once: once lost it cannot be reopened. */
 MUST_CHECK int pg_debian_connect(const struct pg_debian *cluster, struct pg **ret,
 				 struct error *err);

@@ -88,6 +88,33 @@ check "… which undo finds" rgridd_db --undo
 check "… and takes out" cmp "$config/pg_hba.conf" "$TEST_DIR/crlf"
 back
 
+# Two clusters: one table guards one port.
+on ctl pg_createcluster 15 second -p 5435 >/dev/null 2>&1
+on ctl pg_ctlcluster 15 second start </dev/null >/dev/null 2>&1
+check "of two clusters it has to be told which" says "say which: --cluster VERSION/NAME" rgridd_db
+check "one is exposed" rgridd_db --cluster 15/main
+on ctl nft -s list table inet rgrid_db >"$TEST_DIR/table"
+check "another one is not, beside it" says "rgrid db expose --undo --cluster 15/main" rgridd_db --cluster 15/second
+check "… nor is there anything of it to take back" says "PostgreSQL 15/main is the exposed one" rgridd_db --cluster 15/second --undo
+check_output "… and the first is guarded as before" "" diff "$TEST_DIR/table" <(on ctl nft -s list table inet rgrid_db)
+check "once that is taken back" rgridd_db --cluster 15/main --undo
+check "… the other one is exposed" rgridd_db --cluster 15/second
+check "(and taken back)" rgridd_db --cluster 15/second --undo
+on ctl pg_dropcluster 15 second --stop
+
+# Another network than the default.
+ip -n "$host_prefix-ctl" address add 10.9.1.2/32 dev enp7s0
+echo RGRID_PRIVATE_DB_IP=10.9.1.2 >/etc/rgrid/orchestrator.env
+check "an address out of the workers' range: how to name that is said" says "--subnet" rgridd_db
+check "with it, the database is exposed" rgridd_db --subnet 10.9.1.0/24
+of_doctor() { # id, options: "finding: fix"
+	on ctl "$RGRIDD" doctor --json "${@:2}" 2>/dev/null | jq -r --arg id "$1" '.checks[] | select(.id == $id) | "\(.finding): \(.fix)"'
+}
+check_output "doctor asks for it, too" "skipped: say which it is: --ip-range, --subnet and --ip" of_doctor db-hba
+check_output "… and with it, all is well" "ok: null" of_doctor db-hba --ip-range 10.9.0.0/16 --subnet 10.9.1.0/24 --ip 10.9.1.2
+rm /etc/rgrid/orchestrator.env
+back
+
 # Two at once take one another's place, as the unit of the public side may the operator's.
 together() { # runs, options…
 	local pids=() failed=0
