@@ -159,6 +159,7 @@ struct tries {
 	unsigned pause_ms;
 	uint64_t since_ms;
 	struct error last; /* of the try before; code ERR_NONE if that went well */
+	bool refused;	   /* for good, unless the next look shows it done by another run */
 };
 
 /* Whether the step may be tried once more; else the error that explains it. */
@@ -182,24 +183,27 @@ static int tries_next(struct tries *tries, enum network_step_kind kind, struct e
 	return 0;
 }
 
-static int try_step(const struct network_task *task, const struct network_state *state,
-		    struct tries *tries, struct error *err)
+static void try_step(const struct network_task *task, const struct network_state *state,
+		     struct tries *tries)
 {
 	struct error failed = {0};
 
+	tries->last = (struct error){0};
 	if (do_step(task, state, &failed) == 0) {
 		tries->count++;
-		tries->last = (struct error){0};
-		return 0;
+		return;
 	}
 	enum verdict verdict = judge(hetzner_last_failure(task->hetzner));
-	if (verdict == VERDICT_FINAL) {
-		*err = failed;
-		return error_wrap(err, "%s", network_step_name(tries->kind));
-	}
 	tries->count += verdict == VERDICT_AGAIN;
+	tries->refused = verdict == VERDICT_FINAL;
 	tries->last = failed;
-	return 0;
+}
+
+/* What a refusal says when nobody else has done the step. */
+static int refused(const struct tries *tries, struct error *err)
+{
+	*err = tries->last;
+	return error_wrap(err, "%s", network_step_name(tries->kind));
 }
 
 int network_task_run(const struct network_task *task, struct network_state *state,
@@ -213,14 +217,18 @@ int network_task_run(const struct network_task *task, struct network_state *stat
 
 		if (tries.kind != step.kind)
 			task->on_step(task->context, &step, false, state);
-		if (tries_next(&tries, step.kind, err) < 0 ||
-		    try_step(task, state, &tries, err) < 0 ||
-		    look_as(task, state->self->id, &next, err) < 0)
+		if (tries_next(&tries, step.kind, err) < 0)
 			return -1;
+		try_step(task, state, &tries);
+		if (look_as(task, state->self->id, &next, err) < 0)
+			return tries.refused ? refused(&tries, err) : -1;
 		network_state_release(state);
 		*state = next;
-		if (state->plan.count == 0 || state->plan.steps[0].kind != step.kind)
+		bool done = state->plan.count == 0 || state->plan.steps[0].kind != step.kind;
+		if (done)
 			task->on_step(task->context, &step, true, state);
+		else if (tries.refused)
+			return refused(&tries, err);
 	}
 	return 0;
 }

@@ -237,6 +237,24 @@ network rollback >/dev/null
 check "an address that was given back this moment is told to be taken, or waited for" says_or_waits
 faults_end
 
+# Two at once: what one has just made, the API refuses the other.
+together() { # how many
+	local i pids=() failed=0
+	for ((i = 0; i < $1; i++)); do
+		network setup >"$TEST_DIR/run-$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i" || failed=1; done
+	cat "$TEST_DIR"/run-*
+	return "$failed"
+}
+for ((round = 1; round <= 3; round++)); do
+	project "together $round"
+	server_create rgrid "$control" >/dev/null
+	check "three runs at once" together 3
+	check "… make one network" project_is_good
+done
+
 # Whatever call of the run it dies at, the next run completes it.
 killed_at() { # number of calls that pass
 	fault "delay:token=$HCLOUD_TOKEN,skip=$1,ms=600000"
