@@ -11,10 +11,11 @@ FROM rg.worker w WHERE w.state <= 3 ORDER BY w.id;
 
 -- name: doctor_leader
 -- One row: how often the lead has changed hands, whether somebody leads, whether the session of the last who did
--- is open, who that is, and until when it leads.
+-- is open, who that is, until when it leads, and since when that session is open (NULL: not ours to see).
 SELECT l.fence, s.is_open AND l.until_at > clock_timestamp(), s.is_open, coalesce(l.holder, ''),
-	to_char(l.until_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
-FROM rg.leader l, LATERAL (SELECT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = l.holder_pid) AS is_open) s;
+	to_char(l.until_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), (extract(epoch FROM s.since) * 1000000)::int8
+FROM rg.leader l, LATERAL (SELECT count(*) > 0 AS is_open, max(a.backend_start) AS since
+	FROM pg_stat_activity a WHERE a.pid = l.holder_pid) s;
 
 -- name: doctor_holds
 -- One row: since when, and why, no server is ordered; NULL: nothing is in the way.

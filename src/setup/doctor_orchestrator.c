@@ -26,32 +26,67 @@ static bool ask(struct doctor *doctor, const struct pg_statement *query,
 	return false;
 }
 
+/* Columns of doctor_leader. */
+enum { LEADER_FENCE, LEADER_LEADS, LEADER_HAS_SESSION, LEADER_HOLDER, LEADER_UNTIL, LEADER_SINCE };
+
 static void check_leader(struct doctor *doctor, struct finding *ret)
 {
-	enum { FENCE, LEADS, HAS_SESSION, HOLDER, UNTIL };
 	CLEANUP(cleanup_pgresult) PGresult *row = NULL;
 
 	if (!ask(doctor, &query_doctor_leader, NULL, &row, ret))
 		return;
-	const char *holder = pg_get_text(row, 0, HOLDER);
-	if (pg_get_bool(row, 0, LEADS)) {
+	const char *holder = pg_get_text(row, 0, LEADER_HOLDER);
+	if (pg_get_bool(row, 0, LEADER_LEADS)) {
 		finding_ok(ret, "%s leads", holder);
 		return;
 	}
-	if (pg_get_i64(row, 0, FENCE) == 0 && !doctor_orders_servers(doctor)) {
+	if (pg_get_i64(row, 0, LEADER_FENCE) == 0 && !doctor_orders_servers(doctor)) {
 		finding_skipped(ret, "none has led yet, and none is to order servers");
 		return;
 	}
-	if (pg_get_i64(row, 0, FENCE) == 0)
+	if (pg_get_i64(row, 0, LEADER_FENCE) == 0)
 		finding_broken(ret, "no orchestrator has led yet: no server is ordered or deleted");
-	else if (pg_get_bool(row, 0, HAS_SESSION))
+	else if (pg_get_bool(row, 0, LEADER_HAS_SESSION))
 		finding_broken(ret, "%s has led until %s UTC, and hangs: its session is open",
-			       holder, pg_get_text(row, 0, UNTIL));
+			       holder, pg_get_text(row, 0, LEADER_UNTIL));
 	else
 		finding_broken(ret, "no orchestrator leads: %s, the last, is gone", holder);
 	finding_fix(ret,
 		    "systemctl restart rgrid-orchestrator; journalctl -u rgrid-orchestrator says "
 		    "why it ended");
+}
+
+static int64_t changed_wall_us(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 ? (int64_t)status.st_mtim.tv_sec * 1000000 : 0;
+}
+
+/* It reads its files when it starts, before it opens the session by which it leads. */
+static void check_current(struct doctor *doctor, struct finding *ret)
+{
+	CLEANUP(cleanup_pgresult) PGresult *row = NULL;
+	CLEANUP(cleanup_free) char *token_file = doctor_token_file(doctor);
+	const char *const files[] = {doctor_options(doctor)->env_file, token_file};
+
+	if (!ask(doctor, &query_doctor_leader, NULL, &row, ret))
+		return;
+	if (!pg_get_bool(row, 0, LEADER_LEADS) ||
+	    pg_get_text_or_null(row, 0, LEADER_SINCE) == NULL) {
+		finding_skipped(ret, "none leads, or its session is not for us to see");
+		return;
+	}
+	finding_ok(ret, "older than the orchestrator that leads");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (changed_wall_us(files[i]) <= pg_get_i64(row, 0, LEADER_SINCE))
+			continue;
+		finding_warn(ret,
+			     "%s was changed since the orchestrator that leads has started: it "
+			     "does not know",
+			     files[i]);
+		finding_fix(ret, "systemctl restart rgrid-orchestrator");
+	}
 }
 
 static void check_paused(struct doctor *doctor, struct finding *ret)
@@ -190,6 +225,7 @@ static void check_bundle(struct doctor *doctor, struct finding *ret)
 
 static const struct check checks[] = {
 	{"orchestrator-leads", "who leads the fleet", check_leader},
+	{"orchestrator-current", "the orchestrator's files", check_current},
 	{"orchestrator-bundle", "the workers' programs", check_bundle},
 	{"orchestrator-paused", "the operator's pause", check_paused},
 	{"orchestrator-quota", "the account's limit of servers", check_quota},

@@ -366,6 +366,11 @@ age
 check_output "workers that are as they should be, and another grid's" "0: ; " with_database
 
 # what the orchestrator says of itself
+touch -d '10 seconds' "$ENV_FILE"
+check_output "its files were changed since it started" "0: ; orchestrator-current" with_database
+check "… which is explained" explains
+touch -d '1 hour ago' "$ENV_FILE"
+check_output "… before" "0: ; " with_database
 store_ask "UPDATE rg.worker SET server_id = 999, created_at = now() - interval '1 hour' WHERE id = 42"
 check_output "a worker whose server the project lacks" "1: fleet-missing; " with_database
 check "… which is explained" explains
