@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -14,6 +16,12 @@
 #include "hcloud/machine_netns_leftovers.h"
 #include "hcloud/machine_netns_router.h"
 #include "hcloud/machine_netns_space.h"
+
+/* Of inotify, for all that root runs on this computer. A system that boots opens up to a dozen,
+ * systemd the most of them; the kernel's default of 128 is used up by ten machines, and the next
+ * ones stand still half booted. A limit costs nothing until it is used. */
+#define INOTIFY_LIMIT_PATH "/proc/sys/fs/inotify/max_user_instances"
+#define INOTIFY_INSTANCES  8192
 
 struct machine {
 	int64_t server_id;
@@ -67,6 +75,22 @@ static int check_root_tree(const char *path, struct error *err)
 	return error_hint(err, "tools/make-machine-root builds one and prints where it is");
 }
 
+/* Never lowered, and not put back: who counts on it by then is not known. Where it cannot be
+ * raised, a machine that finds none left says so. */
+static void raise_inotify_limit(void)
+{
+	CLEANUP(cleanup_free) char *wanted = xasprintf("%d", INOTIFY_INSTANCES);
+	CLEANUP(cleanup_fd) int fd = open(INOTIFY_LIMIT_PATH, O_RDWR | O_CLOEXEC);
+	char now[32] = "";
+	struct error ignored = {0};
+
+	if (fd < 0 || read(fd, now, sizeof(now) - 1) <= 0 ||
+	    strtol(now, NULL, 10) >= INOTIFY_INSTANCES)
+		return;
+	if (lseek(fd, 0, SEEK_SET) == 0 && fs_write_all(fd, wanted, strlen(wanted), &ignored) < 0)
+		error_clear(&ignored);
+}
+
 static void cleanup_backend(struct machine_backend **backend)
 {
 	machine_backend_free(*backend);
@@ -93,6 +117,7 @@ int machine_backend_new_netns(const struct machine_backend_options *options,
 	    fs_mkdir_all(options->directory, 0755, err) != 0 ||
 	    router_new(options->instance, &backend->router, err) != 0)
 		return -1;
+	raise_inotify_limit();
 	*ret = TAKE_PTR(backend);
 	return 0;
 }

@@ -211,6 +211,15 @@ static int on_mark(sd_event_source *source, int fd, uint32_t revents, void *user
 	return 0;
 }
 
+static int no_watch(const char *path, int error_number, struct error *err)
+{
+	if (error_number == EMFILE)
+		return error_set(err, ERR_INTERNAL,
+				 "this computer has no instance of inotify left for it: raise "
+				 "fs.inotify.max_user_instances");
+	return error_set_errno(err, ERR_INTERNAL, error_number, "cannot watch %s", path);
+}
+
 /* Before the start, so that the mark cannot be missed. */
 static int watch_mark(struct host *host, struct error *err)
 {
@@ -218,12 +227,12 @@ static int watch_mark(struct host *host, struct error *err)
 
 	host->mark_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (host->mark_fd < 0 || inotify_add_watch(host->mark_fd, platform, IN_CREATE) < 0)
-		return error_set_errno(err, ERR_INTERNAL, errno, "cannot watch %s", platform);
+		return no_watch(platform, errno, err);
 	int rc = sd_event_add_io(host->options.event, &host->mark_source, host->mark_fd, EPOLLIN,
 				 on_mark, host);
 
 	if (rc < 0)
-		return error_set_errno(err, ERR_INTERNAL, -rc, "cannot watch %s", platform);
+		return no_watch(platform, -rc, err);
 	return 0;
 }
 

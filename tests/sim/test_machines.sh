@@ -109,6 +109,14 @@ office() { echo "10,office,10.0.0.0/16,10.0.1.0/24,10.0.0.1,10.0.1.$1,86:00:00:0
 other() { echo "20,other,10.0.0.0/16,10.0.1.0/24,10.0.0.1,10.0.1.$1,86:00:00:00:20:0$1"; }
 later() { echo "30,lab: \"x\",10.9.0.0/16,10.9.1.0/24,10.9.0.1,10.9.1.$1,86:00:00:00:30:0$1" | tr ' ' _; }
 
+# The computer's own limit is left alone: what is written is a file's in this process's view.
+few_instances() {
+	: | timeout 60 unshare --mount sh -c 'echo 128 >"$0" && mount --bind "$0" /proc/sys/fs/inotify/max_user_instances && exec "$@"' \
+		"$TEST_DIR/instances" "$@"
+}
+check 'a backend on a computer that has few instances of inotify' \
+	few_instances "$probe" "$instance" "$directory" "$root"
+check_output 'raises their limit' 8192 cat "$TEST_DIR/instances"
 check 'the backend starts' probe_start
 check_exit 1 'a second one of the same instance is refused' "$probe" "$instance" "$directory-2" "$root"
 check 'a machine with both interfaces starts' \
