@@ -118,12 +118,15 @@ follow "follow=1"
 wait_until 5 saw '"state":"queued"'
 worker_claim
 worker_log 0 1 0 "$(hex 'first\n')"
+# A follower tells the states that it sees: one that is over before it looks is none.
+wait_until 30 saw '"state":"running","attempt":1'
 worker_finish 2 1
 check "a follower is told of the wait for a retry" wait_until 5 saw '"state":"queued","attempt":2'
 sql "UPDATE rg.delayed SET run_at = now()" && sql "SELECT rg.tick()" >/dev/null
 worker_claim
 worker_log 0 1 0 "$(hex 'second\n')"
-wait_until 5 saw 'id: 2.0'
+wait_until 30 saw 'id: 2.0'
+wait_until 30 saw '"state":"running","attempt":2'
 worker_finish 1 0
 check "and sees the end of the second attempt" wait "$FOLLOWER"
 check_output "both outputs" $'first\nsecond' followed

@@ -45,8 +45,8 @@ check "(their workers are known)" test -n "$cut_worker" -a -n "$lost_worker" -a 
 
 # It must still be there when it is healed.
 fault "status:method=DELETE,path=/servers/$cut,code=locked,status=423,count=0,for=300000"
-jobs_cut=$(sql "SELECT string_agg(job_id::text, ',') FROM rg.lease WHERE worker_id = $cut_worker")
 sim POST "/servers/$cut/partition" '{"cut":true}' >/dev/null
+jobs_cut=$(sql "SELECT string_agg(job_id::text, ',') FROM rg.lease WHERE worker_id = $cut_worker")
 api DELETE "/servers/$lost" >/dev/null
 daemon_kill orchestrator KILL
 deployment_orchestrator
@@ -63,7 +63,7 @@ serves() { in_server "$killed" systemctl -q is-active rgrid-worker; }
 check "… a service that has started" wait_until 30 serves
 check "… on its machine, which stays" machine_runs "$deployment_instance" "$killed"
 on_control pg_ctlcluster 15 main restart -m immediate >/dev/null 2>&1
-check "the database is back" wait_until 30 is 1 sql "SELECT 1"
+check "the database is back" wait_until 60 is 1 sql "SELECT 1"
 
 dead() { is 5 sql "SELECT state FROM rg.worker WHERE id = $1"; }
 check "the deleted server's worker is dead" wait_until 90 dead "$lost_worker"

@@ -106,7 +106,7 @@ fault 'private-nic:server=rgrid-worker-*,ms=8000,skip=1,count=1'
 daemon_kill orchestrator TERM
 # Those that are gone count until three looks have shown that they are.
 few=(RGRID_BILLED_HOUR=60s RGRID_WORKERS_MAX=6 RGRID_SLOTS=1)
-orchestrator_settings=("${few[@]}" RGRID_WORKER_START_TIMEOUT=5s)
+orchestrator_settings=("${few[@]}" RGRID_WORKER_START_TIMEOUT=15s)
 deployment_orchestrator
 job=$(begin)
 check "a job asks for a worker" wait_until 30 one
@@ -114,7 +114,7 @@ dud=$(workers "s['id']")
 place=$(workers "s['location']['name']")
 # The next one shall have the time that a host needs.
 check "(and for no other one yet)" rgrid fleet pause --reason "it will not boot"
-check "one that does not boot is deleted after its time to start" wait_until 40 is 0 workers_count
+check "one that does not boot is deleted after its time to start" wait_until 90 is 0 workers_count
 check_output "for that reason" 1 grep -c "\"server\":$dud,\"rule\":103,\"reason\":\"it did not start within the time limit\"" \
 	"$TEST_DIR/orchestrator.log"
 check_output "its worker has never come" "6 " of_worker "$dud" "state || ' ' || coalesce(enrolled_at::text, '')"

@@ -109,9 +109,9 @@ check 'the service comes back' service_start
 check 'and the job goes on' job_ended "$job" '1 1'
 check_output 'to its end' "$(cat "$BLOBS/$fresh")" artifact "$job" out
 
+service_stop
 job=$(job_submit bash 'echo late >late; echo ready; sleep 1.2345')
 wait_until 20 job_log_has "$job" 1 ready
-service_stop
 script_is_over() { ! pgrep -f '^sleep 1.2345$' >/dev/null; }
 check 'a script ends while the service is away' wait_until 20 script_is_over
 check 'its job does not, for its outputs are due' job_is "$job" running

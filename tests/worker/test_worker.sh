@@ -161,9 +161,9 @@ check_output 'after its job has ended' 'ended 1 1' store_ask "SELECT t.place($sh
 # Sudden death
 
 worker_start w3 --slots 2
-job=$(job_submit bash 'echo started; [ "$RGRID_ATTEMPT" = 2 ] || sleep 1001')
+job=$(job_submit bash 'echo started; [ "$RGRID_ATTEMPT" = 2 ] || sleep 1004')
 wait_until 20 job_log_has "$job" 1 started
-sleeping() { pgrep -f '^sleep 1001$' >/dev/null; }
+sleeping() { pgrep -f '^sleep 1004$' >/dev/null; }
 check 'a job sleeps' sleeping
 worker_kill KILL
 worker_wait

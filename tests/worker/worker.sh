@@ -36,6 +36,7 @@ worker_start() { # name options…
 	local name=$1 login
 	shift
 	login=$(worker_login "$name")
+	WORKER_INCARNATION=$(store_ask "SELECT incarnation FROM rg.worker WHERE name = '$name'")
 	RGRID_WORKER_DATABASE="${RGRID_TEST_CONNINFO/user=postgres/user=$login}" "$PROGRAM" --name "$name" \
 		--state-dir "$TEST_DIR/$name" --api-url "$API_URL" "$@" >>"$WORKER_LOG" 2>&1 &
 	WORKER_PID=$!
@@ -49,8 +50,9 @@ worker_start() { # name options…
 worker_is_active_or_gone() { worker_is_active "$1" || worker_is_gone; }
 exec 3>&1
 
+WORKER_INCARNATION=0 # of the one before, whose row looks alive for a moment after it was killed
 worker_is_active() {
-	[ "$(store_ask "SELECT state = 2 AND last_seen > now() - interval '5 s' AND (SELECT count(*) = 1
+	[ "$(store_ask "SELECT state = 2 AND incarnation > $WORKER_INCARNATION AND last_seen > now() - interval '5 s' AND (SELECT count(*) = 1
 		FROM pg_stat_activity a WHERE a.usename = w.login) FROM rg.worker w WHERE name = '$1'")" = t ]
 }
 worker_is_gone() { ! kill -0 "$WORKER_PID" 2>/dev/null; }
