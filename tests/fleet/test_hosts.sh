@@ -33,8 +33,18 @@ done
 batch() { rgrid run --batch 'texts/*.txt' --parallel 40 count.py; }
 batch >"$TEST_DIR/batch.out" 2>"$TEST_DIR/batch.err" &
 batch_pid=$!
+# None is claimed before all workers are there: the first ones might need no other.
+waiting() { is 40 sql "SELECT count(*) FROM rg.ready"; }
+check "its jobs wait" wait_until 30 waiting
+sql "BEGIN; SELECT FROM rg.ready FOR UPDATE; SELECT pg_sleep(300)" >/dev/null 2>&1 &
+holder_pid=$!
+let_go() { sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg\_sleep(300)' AND pid <> pg_backend_pid()" >/dev/null; wait "$holder_pid"; }
 three() { [ "$(workers_count)" -eq 3 ]; }
 check "workers come, as many as may" wait_until 60 three
+active() { is 3 sql "SELECT count(*) FROM rg.worker WHERE state = 2"; }
+check "and serve" wait_until 60 active
+check "(no job has been claimed)" waiting
+let_go
 batch_ends() { wait "$batch_pid" || { cat "$TEST_DIR/batch.err"; return 1; }; }
 check "forty jobs succeed" batch_ends
 addresses=$(workers "s['private_net'][0]['ip'] if s['private_net'] else ''")
