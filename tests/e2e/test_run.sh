@@ -117,13 +117,13 @@ live() {
 check "output is seen while the script runs" live
 
 interrupt_detaches() {
-	printf 'import time\nfor i in range(20):\n    print(i, flush=True); time.sleep(0.1)\n' >slow.py
+	printf 'import time\nfor i in range(80):\n    print(i, flush=True); time.sleep(0.1)\n' >slow.py
 	"$RGRID" run slow.py >slow.out 2>slow.err &
 	local client=$!
 	wait_until 10 grep -q '^2$' slow.out || return 1
 	kill -INT "$client"
 	wait "$client"
-	[ $? -eq 130 ] && grep -q 'rgrid attach' slow.err && [ "$("$RGRID" attach last | tail -n 1)" = 19 ]
+	[ $? -eq 130 ] && grep -q 'rgrid attach' slow.err && [ "$("$RGRID" attach last | tail -n 1)" = 79 ]
 }
 check "Ctrl-C detaches with 130 and says how to reattach" interrupt_detaches
 interrupt_cancels() {
