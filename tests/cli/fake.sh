@@ -8,7 +8,7 @@ fake_start() {
 	python3 "$PWD/tests/cli/fake_api.py" "$TEST_DIR/port" &
 	fake_pid=$!
 	tap_at_exit() { kill "$fake_pid" && wait "$fake_pid" 2>/dev/null; }
-	wait_until 20 test -s "$TEST_DIR/port" || exit 1
+	wait_until 60 test -s "$TEST_DIR/port" || exit 1
 	RGRID_URL=http://127.0.0.1:$(cat "$TEST_DIR/port")
 	export RGRID_URL HOME=$TEST_DIR/home RGRID_TOKEN=rgk_testtest_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_2ZXm7g
 	unset XDG_CONFIG_HOME RGRID_CA_FILE

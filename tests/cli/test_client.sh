@@ -128,7 +128,7 @@ first_interrupt() {
 	wait_until 30 grep -q '^2$' slow.out || return 1
 	kill -INT "$client"
 	wait "$client" || code=$?
-	[ "$code" -eq 130 ] && grep -q 'rgrid attach job_' slow.err && last_is running && "$RGRID" cancel last && wait_until 10 last_is cancelled
+	[ "$code" -eq 130 ] && grep -q 'rgrid attach job_' slow.err && last_is running && "$RGRID" cancel last && wait_until 60 last_is cancelled
 }
 check "the first Ctrl-C detaches" first_interrupt
 cancelling() {
@@ -137,7 +137,7 @@ cancelling() {
 	wait_until 30 grep -q '^2$' slow.out || return 1
 	kill -INT "$client"
 	wait "$client" || code=$?
-	[ "$code" -eq 130 ] && wait_until 10 last_is cancelled
+	[ "$code" -eq 130 ] && wait_until 60 last_is cancelled
 }
 check "--cancel-on-interrupt cancels" cancelling
 head_leaves() {
@@ -164,7 +164,7 @@ waiting_is_said() {
 	local holder=$! client
 	"$RGRID" run stdin.py <never >slow.out 2>slow.err &
 	client=$!
-	wait_until 10 grep -q -- --no-stdin slow.err
+	wait_until 60 grep -q -- --no-stdin slow.err
 	local said=$?
 	kill "$holder"
 	wait "$client"

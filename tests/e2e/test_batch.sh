@@ -41,7 +41,7 @@ retried_inside() {
 	local batch attempts
 	batch=$("$RGRID" batch list --json | jq -r '.items[0].id')
 	"$RGRID" retry --batch "$batch" --failed || return 1
-	wait_until 20 batch_ended "$batch" || return 1
+	wait_until 60 batch_ended "$batch" || return 1
 	attempts=$("$RGRID" list --batch "$batch" --json | jq -c '[.items[].attempt] | sort')
 	[ "$attempts" = "[1,1,1,1,1,2]" ] || { echo "$attempts"; return 1; }
 	[ "$("$RGRID" batch status "$batch" --json | jq -c '[.counts.total, .counts.completed, .counts.failed]')" = "[6,5,1]" ]
@@ -85,7 +85,7 @@ cancel_whole() {
 	seq 1 20 >twenty.txt
 	echo 'import time; time.sleep(30)' >long.py
 	"$RGRID" run --detach --each-line twenty.txt --parallel 5 long.py || return 1
-	"$RGRID" batch cancel last && wait_until 15 batch_ended last &&
+	"$RGRID" batch cancel last && wait_until 60 batch_ended last &&
 		[ "$("$RGRID" batch status last --json | jq .counts.cancelled)" = 20 ]
 }
 check "batch cancel ends all of it" cancel_whole

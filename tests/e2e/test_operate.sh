@@ -42,10 +42,10 @@ check 'its job runs on' runs "$job"
 # The fleet shrinks while provisioning is paused, and jobs are told why they wait
 check 'provisioning is paused' "$RGRID" fleet pause --reason 'the machine is needed'
 "$RGRID" worker drain "$idle" 2>/dev/null
-check 'an idle worker that is drained leaves' wait_until 20 state_is "$idle" terminated
+check 'an idle worker that is drained leaves' wait_until 60 state_is "$idle" terminated
 waiting=$("$RGRID" run --detach long.sh | grep -o 'job_[0-9a-z]*')
-check 'a job that waits is told that provisioning is paused' wait_until 20 explained "$waiting" 'provisioning is paused: the machine is needed'
-check 'also by the orchestrator' wait_until 20 hears '.waits[] | select(.code == "paused")'
+check 'a job that waits is told that provisioning is paused' wait_until 60 explained "$waiting" 'provisioning is paused: the machine is needed'
+check 'also by the orchestrator' wait_until 60 hears '.waits[] | select(.code == "paused")'
 check 'no worker comes instead' active 1
 check_output 'the limits are known' '2 2' sh -c '"$RGRID" fleet status --json | jq -r "\"\(.limits.workers_min) \(.limits.workers_max)\""'
 "$RGRID" cancel "$waiting" 2>/dev/null
@@ -62,7 +62,7 @@ check 'its job runs on another one, as a second attempt, and ends' wait_until 60
 check_output 'once' 2 field "$job" attempt
 check_output 'the first one was lost with its worker' lost sh -c 'curl -sS -H "Authorization: Bearer $RGRID_TOKEN" "$RGRID_URL/api/v1/jobs/$1/attempts" | jq -r ".items[0].outcome"' sh "$job"
 check 'and the fleet is whole again' wait_until 30 active 2
-check 'nothing is left of its process' wait_until 20 gone
+check 'nothing is left of its process' wait_until 60 gone
 
 # Money: what paid workers would cost, a batch's limit, and the project's
 sql() {
@@ -96,7 +96,7 @@ check 'the rest of it was cancelled' grep -q ', [1-9] cancelled' "$TEST_DIR/said
 batch=$(grep -o 'batch_[0-9a-z]*' "$TEST_DIR/said" | head -n 1)
 cost_of() { "$RGRID" cost --json "$1" | jq .cost_micros; }
 costs_its_limit() { [ "$(cost_of "$batch")" -ge 30000 ]; }
-check 'it costs what its jobs did' wait_until 20 costs_its_limit
+check 'it costs what its jobs did' wait_until 60 costs_its_limit
 check 'as a user reads it' says '^limit  *€0.03$' "$RGRID" cost "$batch"
 "$RGRID" run nap.sh 0.1 2>/dev/null
 check 'a job, too' says '^cost  *€0\.' "$RGRID" cost last
@@ -113,7 +113,7 @@ quiet() { "$RGRID" run nap.sh 2>"$TEST_DIR/said" && ! grep -q monthly "$TEST_DIR
 check 'far from it nothing is said' quiet
 limit_to $((spent * 100 / 82)) >/dev/null
 warned() { [ "$("$RGRID" run "$@" nap.sh 2>&1 | grep -c '80 % of the .* monthly limit')" -eq 1 ]; }
-check 'near it a run warns, once' wait_until 10 warned
+check 'near it a run warns, once' wait_until 60 warned
 printf '0\n' >nap_0
 check 'a batch too' warned --each-line nap_0
 check 'one that is not waited for, too' warned --detach
@@ -122,7 +122,7 @@ limit_to $((spent / 2)) >/dev/null
 "$RGRID" run nap.sh >"$TEST_DIR/run.log" 2>&1 &
 run_pid=$!
 held() { grep -q 'waits: the monthly spending limit of the project is reached' "$TEST_DIR/run.log"; }
-check 'at the limit a run says that it waits' wait_until 10 held
+check 'at the limit a run says that it waits' wait_until 60 held
 check 'and what to do' grep -q 'rgrid cost limit EUROS.*rgrid attach job_' "$TEST_DIR/run.log"
 check 'the project is held' says 'none is lost' "$RGRID" cost
 check 'without a limit it runs' "$RGRID" cost limit none

@@ -120,7 +120,7 @@ interrupt_detaches() {
 	printf 'import time\nfor i in range(80):\n    print(i, flush=True); time.sleep(0.1)\n' >slow.py
 	"$RGRID" run slow.py >slow.out 2>slow.err &
 	local client=$!
-	wait_until 10 grep -q '^2$' slow.out || return 1
+	wait_until 60 grep -q '^2$' slow.out || return 1
 	kill -INT "$client"
 	wait "$client"
 	[ $? -eq 130 ] && grep -q 'rgrid attach' slow.err && [ "$("$RGRID" attach last | tail -n 1)" = 79 ]
@@ -129,10 +129,10 @@ check "Ctrl-C detaches with 130 and says how to reattach" interrupt_detaches
 interrupt_cancels() {
 	"$RGRID" run --cancel-on-interrupt spin.py >/dev/null 2>&1 &
 	local client=$!
-	wait_until 10 job_is running || return 1
+	wait_until 60 job_is running || return 1
 	kill -INT "$client"
 	wait "$client"
-	[ $? -eq 130 ] && wait_until 10 job_is cancelled
+	[ $? -eq 130 ] && wait_until 60 job_is cancelled
 }
 job_is() { [ "$("$RGRID" status last --json | jq -r .state)" = "$1" ]; }
 check "--cancel-on-interrupt cancels" interrupt_cancels

@@ -112,9 +112,9 @@ stops_at_once() {
 	printf 'import time\nprint("up", flush=True)\ntime.sleep(600)\n' >"$TEST_DIR/sleep.py"
 	(cd "$TEST_DIR" && exec "$RGRID" run sleep.py) >"$TEST_DIR/sleep.out" 2>&1 &
 	local client=$!
-	wait_until 20 grep -q up "$TEST_DIR/sleep.out" || return 1
+	wait_until 60 grep -q up "$TEST_DIR/sleep.out" || return 1
 	kill -INT "$GRID_PID"
-	wait_until 10 says "Ctrl-C again stops at once" || return 1
+	wait_until 60 says "Ctrl-C again stops at once" || return 1
 	kill -INT "$GRID_PID"
 	wait_until 60 grid_has_ended || return 1
 	kill "$client" 2>/dev/null
@@ -124,7 +124,7 @@ stops_at_once() {
 check "a second Ctrl-C does not wait for running jobs" stops_at_once
 wait "$GRID_PID" 2>/dev/null
 GRID_PID=
-check "  no process is left" wait_until 10 grid_nothing_left
+check "  no process is left" wait_until 60 grid_nothing_left
 grid_start --workers 1 --slots 2 --drain-timeout 1s
 requeued() { [ "$(api /api/v1/jobs | jq -r '.items[0].state')" != cancelled ] && "$RGRID" cancel last; }
 check "  the job is there in the next one" requeued
@@ -151,7 +151,7 @@ import signal, socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
 print(s.getsockname()[1], flush=True); signal.pause()' >"$TEST_DIR/port" &
 occupant=$!
-wait_until 10 test -s "$TEST_DIR/port"
+wait_until 60 test -s "$TEST_DIR/port"
 check "a port in use is named" refuses 1 "is in use by another program" --data-dir "$TEST_DIR/new" --listen "127.0.0.1:$(cat "$TEST_DIR/port")"
 kill "$occupant"
 wait "$occupant" 2>/dev/null

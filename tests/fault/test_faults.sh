@@ -125,7 +125,7 @@ client_disconnects() {
 	printf 'import time\nfor i in range(30):\n    print(i, flush=True)\n    time.sleep(0.1)\n' >"$work/count.py"
 	(cd "$work" && exec "$RGRID" run --name leaver count.py) >"$TEST_DIR/leaver.out" 2>&1 &
 	local client=$!
-	wait_until 20 grep -q '^3$' "$TEST_DIR/leaver.out" || return 1
+	wait_until 60 grep -q '^3$' "$TEST_DIR/leaver.out" || return 1
 	kill -KILL "$client"
 	wait "$client" 2>/dev/null
 	[ "$("$RGRID" attach last | tr '\n' ' ')" = "$(seq 0 29 | tr '\n' ' ')" ]

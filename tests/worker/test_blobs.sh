@@ -20,7 +20,7 @@ service_start() {
 	rm -f "$BLOBS/.port"
 	python3 tests/worker/fake_blobs.py "$BLOBS" "$service_port" >"$TEST_DIR/service.log" 2>&1 &
 	SERVICE_PID=$!
-	wait_until 20 has_port || { cat "$TEST_DIR/service.log"; return 1; }
+	wait_until 60 has_port || { cat "$TEST_DIR/service.log"; return 1; }
 	service_port=$(cat "$BLOBS/.port")
 }
 service_stop() {
@@ -101,7 +101,7 @@ fi
 service_stop
 fresh=$(date +%s%N | blob_put)
 job=$(job_submit bash 'cat in >out' "{files: [{path: \"in\", blob: \"$fresh\"}]}")
-check 'without the service a job with inputs is claimed' wait_until 20 job_is "$job" running
+check 'without the service a job with inputs is claimed' wait_until 60 job_is "$job" running
 other=$(job_submit bash 'echo fine')
 check 'one without runs all the same' job_ended "$other" '1 1'
 check 'the first still waits' job_is "$job" running
@@ -111,9 +111,9 @@ check_output 'to its end' "$(cat "$BLOBS/$fresh")" artifact "$job" out
 
 service_stop
 job=$(job_submit bash 'echo late >late; echo ready; sleep 1.2345')
-wait_until 20 job_log_has "$job" 1 ready
+wait_until 60 job_log_has "$job" 1 ready
 script_is_over() { ! pgrep -f '^sleep 1.2345$' >/dev/null; }
-check 'a script ends while the service is away' wait_until 20 script_is_over
+check 'a script ends while the service is away' wait_until 60 script_is_over
 check 'its job does not, for its outputs are due' job_is "$job" running
 check 'it comes back' service_start
 check 'no output is lost' job_ended "$job" '1 1' 30
@@ -122,9 +122,9 @@ check_output 'none' 'late' artifact "$job" late
 echo 503 >"$BLOBS/.fault"
 job=$(job_submit bash 'echo stuck >stuck')
 stuck() { requests 'PUT .* 503'; }
-check 'an overloaded service is asked again' wait_until 20 stuck
+check 'an overloaded service is asked again' wait_until 60 stuck
 store_ask "SELECT rg.cancel_job(1, $job); NOTIFY rg_kill" >/dev/null
-check 'cancelling ends the wait' job_ended "$job" '1 5' 10
+check 'cancelling ends the wait' job_ended "$job" '1 5' 60
 rm "$BLOBS/.fault"
 
 echo 507 >"$BLOBS/.fault"

@@ -57,11 +57,11 @@ log_is_whole() {
 
 # shellcheck disable=SC2059
 job=$(job_submit python "$(printf "$counting" 3)")
-wait_until 20 job_log_has "$job" 1 'line 100'
+wait_until 60 job_log_has "$job" 1 'line 100'
 terminate() { [ "$(store_ask "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '$login') AS t")" = 1 ]; }
 check 'its session is terminated' terminate
-check 'again, when it is back' wait_until 10 terminate
-check 'and again' wait_until 10 terminate
+check 'again, when it is back' wait_until 60 terminate
+check 'and again' wait_until 60 terminate
 check 'the job completes on its first attempt' job_ended "$job" '1 1'
 check 'its log is whole' log_is_whole "$job"
 store_ask 'SELECT count(*) FROM t.submit(200)' >/dev/null
@@ -77,11 +77,11 @@ check_output 'the queue is consistent' '' store_ask 'SELECT * FROM t.violations(
 # shellcheck disable=SC2059
 job=$(job_submit python "$(printf "$counting" 4)")
 done_meanwhile=$(job_submit bash 'echo started; sleep 1; echo done')
-wait_until 20 job_log_has "$job" 1 'line 100'
-wait_until 20 job_log_has "$done_meanwhile" 1 started
+wait_until 60 job_log_has "$job" 1 'line 100'
+wait_until 60 job_log_has "$done_meanwhile" 1 started
 check 'the server is stopped' server_stop QUIT
 meanwhile_is_over() { ! pgrep -f '^sleep 1$' >/dev/null; }
-wait_until 10 meanwhile_is_over
+wait_until 60 meanwhile_is_over
 check 'and started' server_start
 check 'the job that ended meanwhile is recorded' job_ended "$done_meanwhile" '1 1'
 check 'the other one completes' job_ended "$job" '1 1'
@@ -91,7 +91,7 @@ check_output 'the worker is the same incarnation' 1 store_ask 'SELECT incarnatio
 # Long away
 
 job=$(job_submit bash 'echo started; exec sleep 1002')
-wait_until 20 job_log_has "$job" 1 started
+wait_until 60 job_log_has "$job" 1 started
 sleeping() { pgrep -f '^sleep 1002$' >/dev/null; }
 not_sleeping() { ! sleeping; }
 check 'a job sleeps' sleeping
@@ -102,7 +102,7 @@ took=$((SECONDS - from))
 check "neither at once nor too late ($took s)" test "$took" -ge 15 -a "$took" -lt 30
 check 'the server comes back' server_start
 is_back() { [ "$(store_ask 'SELECT incarnation FROM rg.worker')" = 2 ]; }
-check 'the worker joins anew' wait_until 20 is_back
+check 'the worker joins anew' wait_until 60 is_back
 check_output 'its job is to be tried again' 'delayed 2' store_ask "SELECT t.place($job)"
 store_ask "SELECT rg.cancel_job(1, $job)" >/dev/null
 job=$(job_submit bash 'echo alive')

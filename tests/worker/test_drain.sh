@@ -24,7 +24,7 @@ state_of() { store_ask "SELECT state FROM rg.worker WHERE name = '$1'"; }
 said() { [ "$(grep -c "$1" "$WORKER_LOG")" -ge "$2" ]; } # event times
 start_long() {
 	long=$(job_submit bash 'echo started; sleep 1001')
-	wait_until 20 job_log_has "$long" 1 started
+	wait_until 60 job_log_has "$long" 1 started
 }
 end_long() { store_ask "SELECT rg.cancel_job(1, $long)" >/dev/null && store_ask 'NOTIFY rg_kill'; }
 beats_since() { # name time
@@ -37,14 +37,14 @@ now() { store_ask 'SELECT clock_timestamp()'; }
 worker_start w1 --slots 2
 start_long
 operate drain w1 >/dev/null
-check 'it hears that it is to drain' wait_until 10 said worker.draining 1
+check 'it hears that it is to drain' wait_until 60 said worker.draining 1
 later=$(job_submit bash true)
 at=$(now)
-check 'it lives on' wait_until 15 beats_since w1 "$at"
+check 'it lives on' wait_until 60 beats_since w1 "$at"
 check 'it takes no more jobs' job_is "$later" queued
 check 'its own goes on' job_is "$long" running
 operate undrain w1 >/dev/null
-check 'it hears that it is taken back' wait_until 10 said worker.undrained 1
+check 'it hears that it is taken back' wait_until 60 said worker.undrained 1
 check 'it takes jobs again' job_ended "$later" '1 1'
 check 'its own has gone on all the time' job_is "$long" running
 check_output 'and it is active' 2 state_of w1
@@ -52,28 +52,28 @@ check_output 'and it is active' 2 state_of w1
 # Taken back at the last moment: nobody tells it before its job has ended
 
 operate drain w1 >/dev/null
-wait_until 10 said worker.draining 2
+wait_until 60 said worker.draining 2
 store_ask "SELECT rg.worker_undrain(id, 'test') FROM rg.worker WHERE name = 'w1'; SELECT rg.cancel_job(1, $long); NOTIFY rg_kill" >/dev/null
-check 'one that was taken back while it went stays' wait_until 10 said worker.undrained 2
+check 'one that was taken back while it went stays' wait_until 60 said worker.undrained 2
 job=$(job_submit bash true)
 check 'and works' job_ended "$job" '1 1'
 
 # Kept for new jobs until its paid hour ends
 
 fleet_drains w1 2
-wait_until 10 said worker.draining 3
+wait_until 60 said worker.draining 3
 job=$(job_submit bash true)
 for _ in 1 2; do
 	at=$(now)
-	check 'one that is packed away stays, without a job' wait_until 15 beats_since w1 "$at"
+	check 'one that is packed away stays, without a job' wait_until 60 beats_since w1 "$at"
 done
 check 'and takes none' job_is "$job" queued
 operate undrain w1 >/dev/null
 check 'until it is taken back' job_ended "$job" '1 1'
 fleet_drains w1 2
-wait_until 10 said worker.draining 4
+wait_until 60 said worker.draining 4
 at=$(now)
-wait_until 15 beats_since w1 "$at"
+wait_until 60 beats_since w1 "$at"
 delete w1 false >/dev/null
 check 'or is sent away, which is as well as leaving' worker_wait
 
@@ -89,7 +89,7 @@ check 'then it is too late to take it back' too_late
 worker_start w3
 start_long
 operate drain w3 >/dev/null
-wait_until 10 said 'worker.draining' 6
+wait_until 60 said 'worker.draining' 6
 end_long
 check 'a busy one leaves after its job' worker_wait
 check_output 'for good, too' 4 state_of w3
@@ -97,7 +97,7 @@ check_output 'for good, too' 4 state_of w3
 worker_start w4
 start_long
 operate drain w4 >/dev/null
-wait_until 10 said 'worker.draining' 7
+wait_until 60 said 'worker.draining' 7
 worker_kill TERM
 operate undrain w4 >/dev/null
 end_long
@@ -109,7 +109,7 @@ check_output 'it has left' 4 state_of w4
 worker_start w5
 start_long
 delete w5 false >/dev/null
-check 'deleting a busy worker drains it' wait_until 10 said worker.draining 8
+check 'deleting a busy worker drains it' wait_until 60 said worker.draining 8
 check 'its job runs on' job_is "$long" running
 delete w5 true >/dev/null
 not_a_success() { ! worker_wait; }
@@ -123,7 +123,7 @@ second_attempt() {
 	store_ask "NOTIFY rg_wake"
 	[ "$(store_ask "SELECT t.place($long)")" = 'lease 2' ]
 }
-check 'another worker runs it' wait_until 20 second_attempt
+check 'another worker runs it' wait_until 60 second_attempt
 delete w6 true >/dev/null
 worker_wait
 check_output 'nothing is left wrong' '' store_ask 'SELECT * FROM t.violations()'

@@ -96,7 +96,7 @@ while True:
 PY
 listener=$!
 notify_ready() { [ -S "$TEST_DIR/notify" ]; }
-check "(systemd's socket stands)" wait_until 20 notify_ready
+check "(systemd's socket stands)" wait_until 60 notify_ready
 export NOTIFY_SOCKET=$TEST_DIR/notify WATCHDOG_USEC=1000000 WATCHDOG_PID=1
 enrol_start w1 "$first"
 unset NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID
@@ -131,7 +131,7 @@ hba() { # how workers log in from then on
 	printf 'local all all trust\nhostssl all all 127.0.0.0/8 %s\n' "$1" >"$DIR/hba"
 	hba_loaded=$(store_ask 'SELECT pg_conf_load_time()')
 	store_ask 'SELECT pg_reload_conf()' >/dev/null
-	wait_until 20 hba_is_reloaded
+	wait_until 60 hba_is_reloaded
 }
 hba_is_reloaded() { [ "$(store_ask 'SELECT pg_conf_load_time()')" != "$hba_loaded" ]; }
 mv "$TEST_DIR/w1" "$TEST_DIR/w1.gone"
@@ -144,7 +144,7 @@ check "… which is said" says "pg_hba.conf rejects connection"
 worker_new w3
 : >"$WORKER_LOG"
 enrol_start w3 "$first"
-check "… at once, at least: the rule may be on its way" wait_until 20 grep -q waiting_to_enrol "$WORKER_LOG"
+check "… at once, at least: the rule may be on its way" wait_until 60 grep -q waiting_to_enrol "$WORKER_LOG"
 check "(it comes)" hba scram-sha-256
 check "… and lets in who has waited" wait_until 60 worker_is_active w3
 worker_kill KILL

@@ -90,14 +90,14 @@ check 'and is named' job_log_has "$job" 2 'its interpreter /usr/bin/no-such-inte
 
 one=$(job_submit bash 'echo started; sleep 1000')
 two=$(job_submit bash 'echo started; sleep 1000')
-wait_until 20 job_log_has "$one" 1 started
-wait_until 20 job_log_has "$two" 1 started
+wait_until 60 job_log_has "$one" 1 started
+wait_until 60 job_log_has "$two" 1 started
 store_ask "SELECT rg.cancel_job(1, $one)" >/dev/null
 store_ask 'NOTIFY rg_kill'
-check 'a running job is cancelled' job_ended "$one" '1 5' 5
+check 'a running job is cancelled' job_ended "$one" '1 5' 60
 check 'the other one runs on' job_is "$two" running
 store_ask "SELECT rg.cancel_job(1, $two)" >/dev/null
-check 'a heartbeat brings the word too' job_ended "$two" '1 5' 10
+check 'a heartbeat brings the word too' job_ended "$two" '1 5' 60
 
 # Many, and much
 
@@ -135,10 +135,10 @@ check "no more than 16 MB of it were held in memory ($grown kB)" test "$grown" -
 has_cgroups() { [ "$(worker_cgroups w1)" -gt 0 ] || [[ ,$unenforced, == *,memory,* ]]; }
 check 'it has cgroups of its own, where it may' has_cgroups
 long=$(job_submit bash 'echo started; while [ ! -e go ]; do sleep 0.05; done; echo done' )
-wait_until 20 job_log_has "$long" 1 started
+wait_until 60 job_log_has "$long" 1 started
 worker_kill TERM
 draining() { grep -q worker.draining "$WORKER_LOG"; }
-check 'SIGTERM drains' wait_until 10 draining
+check 'SIGTERM drains' wait_until 60 draining
 later=$(job_submit bash true)
 check 'the running job runs on' job_is "$long" running
 worker_kill TERM
@@ -153,7 +153,7 @@ store_ask "SELECT rg.cancel_job(1, $long)" >/dev/null
 check 'a second worker joins' worker_start w2 --slots 1
 check 'it runs what waited' job_ended "$later" '1 1'
 short=$(job_submit bash 'echo started; sleep 1; echo done')
-wait_until 20 job_log_has "$short" 1 started
+wait_until 60 job_log_has "$short" 1 started
 worker_kill TERM
 check 'a drained worker leaves by itself' worker_wait
 check_output 'after its job has ended' 'ended 1 1' store_ask "SELECT t.place($short)"
@@ -162,18 +162,18 @@ check_output 'after its job has ended' 'ended 1 1' store_ask "SELECT t.place($sh
 
 worker_start w3 --slots 2
 job=$(job_submit bash 'echo started; [ "$RGRID_ATTEMPT" = 2 ] || sleep 1004')
-wait_until 20 job_log_has "$job" 1 started
+wait_until 60 job_log_has "$job" 1 started
 sleeping() { pgrep -f '^sleep 1004$' >/dev/null; }
 check 'a job sleeps' sleeping
 worker_kill KILL
 worker_wait
 not_sleeping() { ! sleeping; }
-check 'kill -9 of the worker takes the job with it' wait_until 10 not_sleeping
+check 'kill -9 of the worker takes the job with it' wait_until 60 not_sleeping
 check 'a new worker of that name starts' worker_start w3 --slots 2
 check_output 'as its second incarnation' 2 store_ask "SELECT incarnation FROM rg.worker WHERE name = 'w3'"
 # What the orchestrator does all the time.
 ticked() { store_ask 'SELECT rg.tick()' >/dev/null && job_is "$1" "$2"; }
-check 'the lost job is tried again' wait_until 20 ticked "$job" 'ended 2 1'
+check 'the lost job is tried again' wait_until 60 ticked "$job" 'ended 2 1'
 worker_kill TERM
 check 'and leaves clean' worker_wait
 check_output 'without cgroups' 0 worker_cgroups w3

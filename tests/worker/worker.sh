@@ -60,7 +60,7 @@ worker_kill() { kill "-$1" "$WORKER_PID"; }
 
 worker_wait() {
 	local status=0
-	wait_until 20 worker_is_gone || { worker_kill KILL; return 99; }
+	wait_until 60 worker_is_gone || { worker_kill KILL; return 99; }
 	wait "$WORKER_PID" || status=$?
 	WORKER_PID=
 	return "$status"
